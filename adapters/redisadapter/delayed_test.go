@@ -1,0 +1,143 @@
+package redisadapter_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/go-redis/redis/v8"
+	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+)
+
+func delayed(uuid string, eta time.Time) *tasks.Signature {
+	signature := task("add", uuid)
+	signature.ETA = &eta
+	return signature
+}
+
+func TestDelayedTaskWaitsForItsETA(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		broker := redisadapter.NewBroker(s.cnf, s.client)
+		broker.SetRegisteredTaskNames([]string{"add"})
+		var seen journal
+		work(t, broker, 1, &processor{process: seen.add})
+		eta := time.Now().Add(3 * glance)
+		publish(t, broker, delayed("a", eta), delayed("hour", eta.Add(time.Hour)))
+
+		seen.awaitUUIDs(t, "a")
+		require.False(t, time.Now().Before(eta))
+		waiting, err := broker.GetDelayedTasks()
+		require.NoError(t, err)
+		require.Len(t, waiting, 1)
+		require.Equal(t, "hour", waiting[0].UUID)
+	})
+}
+
+func TestDueTasksLeaveOldestFirstAndAtOnce(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		const many = 250
+		// One poll has to move them all: the next comes too late.
+		s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
+		broker := redisadapter.NewBroker(s.cnf, s.client)
+		broker.SetRegisteredTaskNames([]string{"add"})
+		start := time.Now().Add(-time.Hour)
+		var want []string
+		for i := range many {
+			want = append(want, fmt.Sprint(i))
+			addDue(t, s, delayed(fmt.Sprint(many-1-i), start.Add(time.Duration(many-i)*time.Millisecond)))
+		}
+		var seen journal
+		work(t, broker, 1, &processor{process: seen.add})
+		seen.awaitUUIDs(t, want...)
+	})
+}
+
+// addDue puts a task among the delayed ones although its ETA has passed.
+func addDue(t *testing.T, s *site, signature *tasks.Signature) {
+	t.Helper()
+	ctx := context.Background()
+	eta := *signature.ETA
+	late := eta.Add(24 * time.Hour)
+	signature.ETA = &late
+	publish(t, redisadapter.NewBroker(s.cnf, s.client), signature)
+	newest, err := s.client.ZRevRange(ctx, s.cnf.Redis.DelayedTasksKey, 0, 0).Result()
+	require.NoError(t, err)
+	due := &redis.Z{Score: float64(eta.UnixNano()), Member: newest[0]}
+	require.NoError(t, s.client.ZAdd(ctx, s.cnf.Redis.DelayedTasksKey, due).Err())
+}
+
+func TestDueTaskGoesToItsOwnQueue(t *testing.T) {
+	s, _ := embedded(t)
+	broker := redisadapter.NewBroker(s.cnf, s.client)
+	broker.SetRegisteredTaskNames([]string{"add"})
+	custom := delayed("a", time.Now().Add(glance))
+	custom.RoutingKey = s.name + ":custom"
+	publish(t, broker, custom)
+	var seen, customSeen journal
+	work(t, broker, 1, &processor{process: seen.add})
+	work(t, broker, 1, &processor{process: customSeen.add, queue: custom.RoutingKey})
+	customSeen.awaitUUIDs(t, "a")
+	require.Empty(t, seen.uuids())
+}
+
+func TestDueTaskRunsOnceWithManyWorkers(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		const many = 150
+		s.cnf.Redis.DelayedTasksPollPeriod = 1
+		var seen journal
+		for range 4 {
+			broker := redisadapter.NewBroker(s.cnf, s.client)
+			broker.SetRegisteredTaskNames([]string{"add"})
+			work(t, broker, 2, &processor{process: seen.add})
+		}
+		broker := redisadapter.NewBroker(s.cnf, s.client)
+		eta := time.Now().Add(2 * glance)
+		for i := range many {
+			publish(t, broker, delayed(fmt.Sprint(i), eta))
+		}
+		eventually(t, func() bool { return len(seen.uuids()) >= many })
+		require.Never(t, func() bool { return len(seen.uuids()) > many }, glance, tick)
+		waiting, err := broker.GetDelayedTasks()
+		require.NoError(t, err)
+		require.Empty(t, waiting)
+	})
+}
+
+func TestGarbageAmongDelayedTasksIsDropped(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		for i := range 150 {
+			garbage := &redis.Z{Score: float64(i), Member: fmt.Sprint("garbage ", i)}
+			require.NoError(t, s.client.ZAdd(ctx, s.cnf.Redis.DelayedTasksKey, garbage).Err())
+		}
+		broker := redisadapter.NewBroker(s.cnf, s.client)
+		broker.SetRegisteredTaskNames([]string{"add"})
+		publish(t, broker, delayed("a", time.Now().Add(glance)))
+		var seen journal
+		work(t, broker, 1, &processor{process: seen.add})
+		seen.awaitUUIDs(t, "a")
+		require.Zero(t, s.client.ZCard(ctx, s.cnf.Redis.DelayedTasksKey).Val())
+	})
+}
+
+func TestDueTaskStaysWhereItsQueueIsNoQueue(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		broker := redisadapter.NewBroker(s.cnf, s.client)
+		broker.SetRegisteredTaskNames([]string{"add"})
+		require.NoError(t, s.client.Set(ctx, s.cnf.DefaultQueue, "no list", 0).Err())
+		publish(t, broker, delayed("a", time.Now().Add(glance)))
+		var seen journal
+		work(t, broker, 1, &processor{process: seen.add})
+
+		require.Never(t, func() bool {
+			return s.client.ZCard(ctx, s.cnf.Redis.DelayedTasksKey).Val() == 0
+		}, 3*glance, tick)
+		require.NoError(t, s.client.Del(ctx, s.cnf.DefaultQueue).Err())
+		seen.awaitUUIDs(t, "a")
+	})
+}

@@ -1,0 +1,191 @@
+package redisadapter_test
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/config"
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/alicebob/miniredis/v2"
+	"github.com/go-redis/redis/v8"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+const (
+	// patience bounds every wait for something that has to happen.
+	patience = 20 * time.Second
+	// glance is how long a test watches for something that must not happen.
+	glance = 100 * time.Millisecond
+	tick   = 2 * time.Millisecond
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// Machinery's server never ends its scheduler.
+		goleak.IgnoreAnyFunction("github.com/robfig/cron/v3.(*Cron).run"),
+		// Machinery's configuration imports a package that starts this one by being imported.
+		goleak.IgnoreAnyFunction("go.opencensus.io/stats/view.(*worker).start"),
+	)
+}
+
+// site is a Redis to test on, with a configuration whose keys no other test uses.
+type site struct {
+	client  *redis.Client
+	options *redis.Options
+	cnf     *config.Config
+	name    string
+}
+
+func newSite(t *testing.T, options *redis.Options) *site {
+	name := "test-" + rand.Text()
+	options.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
+		return conn.ClientSetName(ctx, name).Err()
+	}
+	s := &site{
+		client:  redis.NewClient(options),
+		options: options,
+		name:    name,
+		cnf: &config.Config{
+			DefaultQueue:    name + ":tasks",
+			ResultsExpireIn: 60,
+			Redis: &config.RedisConfig{
+				DelayedTasksKey:        name + ":delayed",
+				DelayedTasksPollPeriod: 10,
+			},
+		},
+	}
+	t.Cleanup(func() {
+		s.client.Del(context.Background(), s.cnf.DefaultQueue, s.cnf.Redis.DelayedTasksKey)
+		require.NoError(t, s.client.Close())
+	})
+	return s
+}
+
+func embedded(t *testing.T) (*site, *miniredis.Miniredis) {
+	server := miniredis.RunT(t)
+	return newSite(t, &redis.Options{Addr: server.Addr()}), server
+}
+
+// onEveryRedis runs a test on the embedded Redis and on the real one that REDIS_URL names.
+func onEveryRedis(t *testing.T, test func(t *testing.T, s *site)) {
+	t.Run("embedded", func(t *testing.T) {
+		s, _ := embedded(t)
+		test(t, s)
+	})
+	t.Run("real", func(t *testing.T) {
+		test(t, newSite(t, realRedis(t)))
+	})
+}
+
+func realRedis(t *testing.T) *redis.Options {
+	url := os.Getenv("REDIS_URL")
+	if url == "" && os.Getenv("CI") == "true" {
+		t.Fatal("REDIS_URL is not set: CI must test on a real Redis")
+	}
+	if url == "" {
+		t.Skip("REDIS_URL is not set: no real Redis to test on")
+	}
+	options, err := redis.ParseURL(url)
+	require.NoError(t, err)
+	return options
+}
+
+// processor is a worker without Machinery's server.
+type processor struct {
+	queue      string
+	process    func(*tasks.Signature) error
+	preConsume func() bool
+}
+
+func (p *processor) Process(signature *tasks.Signature) error { return p.process(signature) }
+func (p *processor) CustomQueue() string                      { return p.queue }
+func (p *processor) PreConsumeHandler() bool                  { return p.preConsume == nil || p.preConsume() }
+
+// journal keeps what a processor was given, in order.
+type journal struct {
+	mu   sync.Mutex
+	seen []*tasks.Signature
+}
+
+func (j *journal) add(signature *tasks.Signature) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seen = append(j.seen, signature)
+	return nil
+}
+
+func (j *journal) signatures() []*tasks.Signature {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]*tasks.Signature(nil), j.seen...)
+}
+
+func (j *journal) uuids() []string {
+	var uuids []string
+	for _, signature := range j.signatures() {
+		uuids = append(uuids, signature.UUID)
+	}
+	return uuids
+}
+
+// awaitUUIDs waits until exactly these tasks were seen, in this order.
+func (j *journal) awaitUUIDs(t *testing.T, want ...string) {
+	t.Helper()
+	eventually(t, func() bool { return len(j.uuids()) >= len(want) })
+	require.Equal(t, want, j.uuids())
+}
+
+// work consumes as Machinery's worker does, until the broker stops; the channel is closed then.
+func work(t *testing.T, broker brokersiface.Broker, concurrency int, p *processor) <-chan struct{} {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for retry := true; retry; {
+			retry, _ = broker.StartConsuming("worker", concurrency, p)
+		}
+	}()
+	t.Cleanup(func() {
+		broker.StopConsuming()
+		<-ended
+	})
+	return ended
+}
+
+func publish(t *testing.T, broker brokersiface.Broker, signatures ...*tasks.Signature) {
+	t.Helper()
+	for _, signature := range signatures {
+		require.NoError(t, broker.Publish(context.Background(), signature))
+	}
+}
+
+func task(name, uuid string, args ...tasks.Arg) *tasks.Signature {
+	return &tasks.Signature{Name: name, UUID: uuid, Args: args}
+}
+
+func eventually(t *testing.T, condition func() bool) {
+	t.Helper()
+	require.Eventually(t, condition, patience, tick)
+}
+
+func closed(done <-chan struct{}) func() bool {
+	return func() bool {
+		select {
+		case <-done:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func (s *site) queued(t *testing.T) int {
+	length, err := s.client.LLen(context.Background(), s.cnf.DefaultQueue).Result()
+	require.NoError(t, err)
+	return int(length)
+}
