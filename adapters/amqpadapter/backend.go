@@ -1,0 +1,16 @@
+package amqpadapter
+
+import (
+	machineryamqp "github.com/RichardKnop/machinery/v2/backends/amqp"
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
+	"github.com/RichardKnop/machinery/v2/config"
+)
+
+// NewBackend returns Machinery's own *amqp.Backend: its worker looks for that very type to clean up after a chord.
+//
+// Of cnf it needs ResultBackend and AMQP, and uses TLSConfig where it is set. ResultsExpireIn is in seconds (default
+// config.DefaultResultsExpireIn, an hour) and must not exceed 2,147,483, about 24 days. It connects whenever it is
+// used: a RabbitMQ that cannot be reached is an error of each method.
+func NewBackend(cnf *config.Config) backendsiface.Backend {
+	return machineryamqp.New(cnf)
+}
