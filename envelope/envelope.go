@@ -1,0 +1,81 @@
+package envelope
+
+import (
+	"strings"
+)
+
+// An Envelope is what stands in one, before anything is made of it.
+type Envelope struct {
+	// Format is the version of the wire format: 1.
+	Format int
+	// Type is the type expression.
+	Type string
+	// Version is the schema version of the type: 1 where the envelope does not say.
+	Version int
+	// Codec is the format of the data: "json" where the envelope does not say.
+	Codec string
+	// Encoding says what was done to the data, in order.
+	Encoding []string
+	// Data is the payload: JSON as it stands in the envelope, or the bytes of another codec or encoding. It is
+	// nil for null in these, and if there is a Ref.
+	Data []byte
+	// Ref is the key under which a payload store keeps the payload.
+	Ref string
+}
+
+// Is tells whether s begins as Marshal's envelopes do. That is a hint only: what begins so may still be no
+// envelope.
+func Is(s string) bool { return strings.HasPrefix(s, envelopePrefix) }
+
+// Parse takes an envelope apart without knowing its types. It makes sure that the whole text is well-formed,
+// within the default limits for depth and for type expressions; it takes time and memory in proportion to the
+// length of s. It returns ErrMalformed, ErrLimit, or ErrUnknownVersion for a higher version of the format.
+func Parse(s string) (Envelope, error) {
+	limits := defaultSettings()
+	d := &decoder{in: s, settings: &limits}
+	parsed, err := d.envelope()
+	if err != nil {
+		return Envelope{}, rooted("", err)
+	}
+	return parsed, nil
+}
+
+func (d *decoder) envelope() (Envelope, error) {
+	h, err := d.header()
+	if err != nil {
+		return Envelope{}, err
+	}
+	if _, err := parseExpression(h.expression, d.settings); err != nil {
+		return Envelope{}, err
+	}
+	data, err := d.payloadBytes(h)
+	if err != nil {
+		return Envelope{}, err
+	}
+	if err := d.endEnvelope(); err != nil {
+		return Envelope{}, err
+	}
+	return Envelope{
+		Format:   formatVersion,
+		Type:     strings.Clone(h.expression),
+		Version:  h.version,
+		Codec:    strings.Clone(h.codec),
+		Encoding: h.encoding,
+		Data:     data,
+		Ref:      h.ref,
+	}, d.end()
+}
+
+func (d *decoder) payloadBytes(h header) ([]byte, error) {
+	if h.hasRef {
+		return nil, nil
+	}
+	if h.codec == jsonCodec && len(h.encoding) == 0 {
+		data, err := d.raw()
+		return []byte(data), err
+	}
+	if d.null() {
+		return nil, nil
+	}
+	return d.bytes()
+}

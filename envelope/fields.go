@@ -1,0 +1,251 @@
+package envelope
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// A field is a struct field as encoding/json sees it, found directly or by embedding.
+type field struct {
+	name   string // on the wire
+	goName string // in paths
+	goType reflect.Type
+	index  []int
+	tagged bool
+	quoted bool
+	omit   omission
+}
+
+// A layout is what a struct consists of on the wire.
+type layout struct {
+	fields []field
+	// hidden leads to fields that others with the same name hide, and to embedded structs that do not show.
+	hidden []hiddenField
+	// pointers leads to the embedded pointers.
+	pointers []hiddenField
+	// unexported names the first field that would be dropped for being unexported.
+	unexported string
+	// sealed names an embedded pointer that cannot be set, to an unexported struct.
+	sealed string
+}
+
+type hiddenField struct {
+	index  []int
+	goName string
+}
+
+// An embedding is an embedded struct whose fields are yet to be looked at.
+type embedding struct {
+	goType reflect.Type
+	index  []int
+	goName string
+}
+
+// layoutOf works out the layout of a struct type, level by level of embedding.
+func (c *catalog) layoutOf(t reflect.Type) layout {
+	var found layout
+	visited := map[reflect.Type]bool{}
+	for level := []embedding{{goType: t}}; len(level) > 0; {
+		count := map[reflect.Type]int{}
+		for _, e := range level {
+			count[e.goType]++
+		}
+		var next []embedding
+		explored := map[reflect.Type]bool{}
+		for _, e := range level {
+			if visited[e.goType] || explored[e.goType] {
+				found.hidden = append(found.hidden, hiddenField{index: e.index, goName: e.goName})
+				continue
+			}
+			explored[e.goType] = true
+			next = append(next, c.explore(e, count[e.goType], &found)...)
+		}
+		for inner := range explored {
+			visited[inner] = true
+		}
+		level = next
+	}
+	found.settle()
+	return found
+}
+
+// explore adds the fields of one struct to what is found, and returns the structs that it embeds. A struct
+// that is embedded more than once at its level hides its own fields, which is why they are added twice.
+func (c *catalog) explore(e embedding, count int, found *layout) (next []embedding) {
+	for i := range e.goType.NumField() {
+		source := e.goType.Field(i)
+		tag := source.Tag.Get("json")
+		if tag == "-" || source.Name == "_" {
+			continue
+		}
+		if !source.IsExported() && !isEmbeddedStruct(source) {
+			found.drop(e.goName + "." + source.Name)
+			continue
+		}
+		f := newField(source, tag, append(slices.Clone(e.index), i), e.goName)
+		if !f.tagged && isEmbeddedStruct(source) && !c.isWhole(embeddedType(source)) {
+			if source.Type.Kind() == reflect.Pointer {
+				found.embedPointer(source, f)
+			}
+			next = append(next, embedding{goType: embeddedType(source), index: f.index, goName: f.goName})
+			continue
+		}
+		if !source.IsExported() && !c.isReachable(source) {
+			found.drop(f.goName)
+			continue
+		}
+		for range min(count, 2) {
+			found.fields = append(found.fields, f)
+		}
+	}
+	return next
+}
+
+func (l *layout) embedPointer(source reflect.StructField, f field) {
+	l.pointers = append(l.pointers, hiddenField{index: f.index, goName: f.goName})
+	if !source.IsExported() {
+		l.sealed = cmp.Or(l.sealed, f.goName)
+	}
+}
+
+// isReachable tells whether the fields of an embedded struct can be set though its own name is unexported.
+func (c *catalog) isReachable(source reflect.StructField) bool {
+	own, err := marshalersOf(source.Type)
+	return source.Type.Kind() == reflect.Struct && !c.isWhole(source.Type) && own == noMarshalers && err == nil
+}
+
+func (l *layout) drop(goName string) {
+	l.unexported = cmp.Or(l.unexported, strings.TrimPrefix(goName, "."))
+}
+
+// isWhole tells whether values of t travel in a form of their own, so that embedding t does not spread its fields.
+func (c *catalog) isWhole(t reflect.Type) bool {
+	if _, ok := builtinByType[t]; ok {
+		return true
+	}
+	registered, ok := c.byType[t]
+	return ok && registered.isWhole()
+}
+
+func embeddedType(source reflect.StructField) reflect.Type {
+	if source.Type.Kind() == reflect.Pointer {
+		return source.Type.Elem()
+	}
+	return source.Type
+}
+
+func isEmbeddedStruct(source reflect.StructField) bool {
+	return source.Anonymous && embeddedType(source).Kind() == reflect.Struct
+}
+
+func newField(source reflect.StructField, tag string, index []int, parent string) field {
+	name, options, _ := strings.Cut(tag, ",")
+	if !isTagName(name) {
+		name = ""
+	}
+	goName := source.Name
+	if parent != "" {
+		goName = parent + "." + source.Name
+	}
+	return field{
+		name:   cmp.Or(name, source.Name),
+		goName: goName,
+		goType: source.Type,
+		index:  index,
+		tagged: name != "",
+		quoted: hasOption(options, "string") && canBeQuoted(source.Type),
+		omit:   omissionOf(source.Type, options),
+	}
+}
+
+func hasOption(options, option string) bool {
+	for candidate := range strings.SplitSeq(options, ",") {
+		if candidate == option {
+			return true
+		}
+	}
+	return false
+}
+
+// isTagName tells whether encoding/json would take the name in a tag.
+func isTagName(name string) bool {
+	for _, c := range name {
+		if !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c) {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// canBeQuoted tells whether the option "string" in a tag means anything for the type.
+func canBeQuoted(t reflect.Type) bool {
+	if t.Name() == "" && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	_, ok := basicPlans[t.Kind()]
+	return ok && t.Kind() != reflect.Complex64 && t.Kind() != reflect.Complex128
+}
+
+// settle keeps, of the fields with one name, the one that Go's and encoding/json's rules let win, if any.
+func (l *layout) settle() {
+	byName := map[string][]field{}
+	for _, f := range l.fields {
+		byName[f.name] = append(byName[f.name], f)
+	}
+	var winners []field
+	for _, rivals := range byName {
+		winner, ok := dominant(rivals)
+		if ok {
+			winners = append(winners, winner)
+		}
+		for _, rival := range rivals {
+			if !ok || !slices.Equal(rival.index, winner.index) {
+				l.hidden = append(l.hidden, hiddenField{index: rival.index, goName: rival.goName})
+			}
+		}
+	}
+	slices.SortFunc(winners, func(a, b field) int { return slices.Compare(a.index, b.index) })
+	slices.SortFunc(l.hidden, func(a, b hiddenField) int { return slices.Compare(a.index, b.index) })
+	l.hidden = slices.CompactFunc(l.hidden, func(a, b hiddenField) bool { return slices.Equal(a.index, b.index) })
+	l.fields = winners
+	l.hideLostPointers()
+}
+
+// hideLostPointers counts embedded pointers that no field is reached by as hidden: on arrival nothing would
+// tell that they were not nil.
+func (l *layout) hideLostPointers() {
+	for _, pointer := range l.pointers {
+		reached := slices.ContainsFunc(l.fields, func(f field) bool {
+			return len(f.index) > len(pointer.index) && slices.Equal(f.index[:len(pointer.index)], pointer.index)
+		})
+		if !reached {
+			l.hidden = append(l.hidden, pointer)
+		}
+	}
+}
+
+// dominant picks the field nearest to the root, then the one with a name in its tag; ties are won by none.
+func dominant(rivals []field) (field, bool) {
+	slices.SortStableFunc(rivals, func(a, b field) int {
+		if byDepth := cmp.Compare(len(a.index), len(b.index)); byDepth != 0 {
+			return byDepth
+		}
+		return cmp.Compare(rank(a), rank(b))
+	})
+	first := rivals[0]
+	if len(rivals) == 1 {
+		return first, true
+	}
+	second := rivals[1]
+	return first, len(first.index) != len(second.index) || first.tagged != second.tagged
+}
+
+func rank(f field) int {
+	if f.tagged {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,170 @@
+package envelope
+
+import (
+	"context"
+	"encoding"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A keyPlan turns map keys of one type into text and back. Its values are addressable.
+type keyPlan interface {
+	text(ctx context.Context, key reflect.Value) (string, error)
+	parse(ctx context.Context, text string, key reflect.Value) error
+}
+
+// keyPlanFor finds the plan for map keys of type t, if text can carry them.
+func (c *catalog) keyPlanFor(t reflect.Type) (keyPlan, error) {
+	if t == reflect.TypeFor[time.Time]() {
+		return timeKey{}, nil
+	}
+	if registered, ok := c.byType[t]; ok && registered.isWhole() {
+		return c.registeredKey(registered)
+	}
+	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
+		return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", t)
+	}
+	pointer := reflect.PointerTo(t)
+	writes, reads := pointer.Implements(textMarshaler), pointer.Implements(textUnmarshaler)
+	if writes && reads {
+		return textKey{}, nil
+	}
+	if writes || reads {
+		return nil, faultf(ErrUnsupported, "map keys of type %s have text marshalers one way only", t)
+	}
+	if basic, ok := basicKeys[t.Kind()]; ok {
+		return basic, nil
+	}
+	return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", t)
+}
+
+func (c *catalog) registeredKey(r *registration) (keyPlan, error) {
+	if r.codec != nil || c.isEndless(r.goType) {
+		return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", r.goType)
+	}
+	inner, err := c.keyPlanFor(r.converter.wireType)
+	if err != nil {
+		return nil, err
+	}
+	return convertedKey{converter: r.converter, inner: inner}, nil
+}
+
+var basicKeys = map[reflect.Kind]keyPlan{
+	reflect.String:  stringKey{},
+	reflect.Bool:    boolKey{},
+	reflect.Int:     intKey{},
+	reflect.Int8:    intKey{},
+	reflect.Int16:   intKey{},
+	reflect.Int32:   intKey{},
+	reflect.Int64:   intKey{},
+	reflect.Uint:    uintKey{},
+	reflect.Uint8:   uintKey{},
+	reflect.Uint16:  uintKey{},
+	reflect.Uint32:  uintKey{},
+	reflect.Uint64:  uintKey{},
+	reflect.Uintptr: uintKey{},
+}
+
+type (
+	stringKey    struct{}
+	boolKey      struct{}
+	intKey       struct{}
+	uintKey      struct{}
+	timeKey      struct{}
+	textKey      struct{}
+	convertedKey struct {
+		converter *converter
+		inner     keyPlan
+	}
+)
+
+func (stringKey) text(_ context.Context, key reflect.Value) (string, error) {
+	return key.String(), nil
+}
+
+func (stringKey) parse(_ context.Context, text string, key reflect.Value) error {
+	key.SetString(strings.Clone(text))
+	return nil
+}
+
+func (boolKey) text(_ context.Context, key reflect.Value) (string, error) {
+	return strconv.FormatBool(key.Bool()), nil
+}
+
+func (boolKey) parse(_ context.Context, text string, key reflect.Value) error {
+	if text != "true" && text != "false" {
+		return mismatch("map key is not a boolean")
+	}
+	key.SetBool(text == "true")
+	return nil
+}
+
+func (intKey) text(_ context.Context, key reflect.Value) (string, error) {
+	return strconv.FormatInt(key.Int(), 10), nil
+}
+
+func (intKey) parse(_ context.Context, text string, key reflect.Value) error {
+	n, err := strconv.ParseInt(text, 10, key.Type().Bits())
+	if err != nil {
+		return faultf(ErrTypeMismatch, "map key is not of type %s", key.Type())
+	}
+	key.SetInt(n)
+	return nil
+}
+
+func (uintKey) text(_ context.Context, key reflect.Value) (string, error) {
+	return strconv.FormatUint(key.Uint(), 10), nil
+}
+
+func (uintKey) parse(_ context.Context, text string, key reflect.Value) error {
+	n, err := strconv.ParseUint(text, 10, key.Type().Bits())
+	if err != nil {
+		return faultf(ErrTypeMismatch, "map key is not of type %s", key.Type())
+	}
+	key.SetUint(n)
+	return nil
+}
+
+func (timeKey) text(_ context.Context, key reflect.Value) (string, error) {
+	buf, err := appendTime(nil, key.Interface().(time.Time))
+	return string(buf), err
+}
+
+func (timeKey) parse(_ context.Context, text string, key reflect.Value) error {
+	t, err := parseTime(text)
+	key.Set(reflect.ValueOf(t))
+	return err
+}
+
+func (textKey) text(_ context.Context, key reflect.Value) (string, error) {
+	text, err := key.Addr().Interface().(encoding.TextMarshaler).MarshalText()
+	if err != nil {
+		return "", marshalerFault(key.Type(), "MarshalText", err)
+	}
+	return string(text), nil
+}
+
+func (textKey) parse(_ context.Context, text string, key reflect.Value) error {
+	if err := key.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
+		return marshalerFault(key.Type(), "UnmarshalText", err)
+	}
+	return nil
+}
+
+func (k convertedKey) text(ctx context.Context, key reflect.Value) (string, error) {
+	wireKey, err := k.converter.to(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	return k.inner.text(ctx, wireKey)
+}
+
+func (k convertedKey) parse(ctx context.Context, text string, key reflect.Value) error {
+	wireKey := reflect.New(k.converter.wireType).Elem()
+	if err := k.inner.parse(ctx, text, wireKey); err != nil {
+		return err
+	}
+	return k.converter.from(ctx, wireKey, key)
+}

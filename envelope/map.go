@@ -1,0 +1,153 @@
+package envelope
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A mapPlan writes a map as an object with sorted keys, and null for nil.
+type mapPlan struct {
+	goType reflect.Type
+	values reflect.Type // slice of the map's elements
+	key    keyPlan
+	value  plan
+}
+
+// A mapEntry is an entry on its way out: the text of its key, and where its value is kept.
+type mapEntry struct {
+	text  string
+	value int
+}
+
+func (p *planner) mapping(t reflect.Type) plan {
+	result := keep(p, t, &mapPlan{goType: t, values: reflect.SliceOf(t.Elem())})
+	key, err := p.catalog.keyPlanFor(t.Key())
+	if err != nil {
+		return p.fail(err)
+	}
+	result.key = key
+	result.value = p.step(anyKey, t.Elem())
+	return result
+}
+
+func (p *mapPlan) encode(e *encoder, v reflect.Value) error {
+	if v.IsNil() {
+		e.null()
+		return nil
+	}
+	address := v.Pointer()
+	if err := e.enter(); err != nil {
+		return err
+	}
+	if err := e.visit(p.goType, address, 0); err != nil {
+		return err
+	}
+	if err := p.encodeEntries(e, v); err != nil {
+		return err
+	}
+	e.unvisit(p.goType, address, 0)
+	e.leave()
+	return nil
+}
+
+func (p *mapPlan) encodeEntries(e *encoder, v reflect.Value) error {
+	if err := e.count(v.Len()); err != nil {
+		return err
+	}
+	entries, values, err := p.sorted(e, v)
+	if err != nil {
+		return withinEntry(err)
+	}
+	e.buf = append(e.buf, '{')
+	for i, entry := range entries {
+		if i > 0 {
+			e.buf = append(e.buf, ',')
+		}
+		if e.buf, err = appendText(e.buf, entry.text); err != nil {
+			return withinEntry(err)
+		}
+		e.buf = append(e.buf, ':')
+		if err := p.value.encode(e, values.Index(entry.value)); err != nil {
+			return withinEntry(err)
+		}
+	}
+	e.buf = append(e.buf, '}')
+	return nil
+}
+
+// sorted lists the entries in the order of their keys' text, and copies their values to where they have an address.
+func (p *mapPlan) sorted(e *encoder, v reflect.Value) ([]mapEntry, reflect.Value, error) {
+	length := v.Len()
+	entries := make([]mapEntry, 0, length)
+	values := reflect.MakeSlice(p.values, length, length)
+	key := reflect.New(p.goType.Key()).Elem()
+	for iterator := v.MapRange(); iterator.Next() && len(entries) < length; {
+		key.SetIterKey(iterator)
+		text, err := p.key.text(e.ctx, key)
+		if err != nil {
+			return nil, values, err
+		}
+		values.Index(len(entries)).SetIterValue(iterator)
+		entries = append(entries, mapEntry{text: text, value: len(entries)})
+	}
+	slices.SortFunc(entries, func(a, b mapEntry) int { return strings.Compare(a.text, b.text) })
+	for i := 1; i < len(entries); i++ {
+		if entries[i].text == entries[i-1].text {
+			return nil, values, unsupported("two keys have the same text")
+		}
+	}
+	return entries, values, nil
+}
+
+func (p *mapPlan) decode(d *decoder, v reflect.Value) error {
+	if d.null() {
+		return nil
+	}
+	empty, err := d.open('{', '}', "an object")
+	if err != nil {
+		return err
+	}
+	v.Set(reflect.MakeMap(p.goType))
+	if empty {
+		return nil
+	}
+	if err := d.fits(least(p.value)); err != nil {
+		return err
+	}
+	key := reflect.New(p.goType.Key()).Elem()
+	value := reflect.New(p.goType.Elem()).Elem()
+	for read, more := 1, true; more; read++ {
+		if err := p.decodeEntry(d, v, key, value); err != nil {
+			return withinEntry(err)
+		}
+		if v.Len() != read {
+			return withinEntry(malformed("duplicate name"))
+		}
+		if more, err = d.more('}'); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeEntry reads one entry into m, by way of the given key and value.
+func (p *mapPlan) decodeEntry(d *decoder, m, key, value reflect.Value) error {
+	if err := d.count(); err != nil {
+		return err
+	}
+	text, err := d.key()
+	if err != nil {
+		return err
+	}
+	key.SetZero()
+	if err := p.key.parse(d.ctx, text, key); err != nil {
+		return err
+	}
+	value.SetZero()
+	if err := p.value.decode(d, value); err != nil {
+		return err
+	}
+	m.SetMapIndex(key, value)
+	return nil
+}

@@ -1,0 +1,32 @@
+package envelope
+
+import (
+	"context"
+	"reflect"
+)
+
+// Marshal puts a value in an envelope. Its type, or what it points to or has as its elements, has to be
+// registered or built in; what its static parts are made of need not be. A nil v is carried too, as type any.
+//
+// The context reaches the functions given to [Convert]. Errors are of type *[Error] with the path to what
+// could not be carried: ErrUnregistered, ErrUnsupported (see the package's rules), ErrLimit, or an error
+// from a converter.
+func (r *Registry) Marshal(ctx context.Context, v any) (string, error) {
+	e := newEncoder(ctx, r)
+	defer e.release()
+	value := reflect.ValueOf(v)
+	if v == nil {
+		value = reflect.ValueOf(&v).Elem()
+	}
+	w, err := e.catalog.wire(value.Type())
+	if err != nil {
+		return "", rooted("", err)
+	}
+	if err := e.envelope(w, value); err != nil {
+		return "", rooted(w.expression, err)
+	}
+	if len(e.buf) > r.settings.maxBytes {
+		return "", rooted(w.expression, limited("MaxBytes", r.settings.maxBytes))
+	}
+	return string(e.buf), nil
+}

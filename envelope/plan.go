@@ -1,0 +1,219 @@
+package envelope
+
+import (
+	"reflect"
+)
+
+// A plan writes values of one Go type as JSON and reads them back. It is worked out once for each type and
+// then used by any number of goroutines. Values given to it are addressable; those read into are zero.
+type plan interface {
+	encode(e *encoder, v reflect.Value) error
+	decode(d *decoder, v reflect.Value) error
+}
+
+// planned is a plan, or the reason why there is none.
+type planned struct {
+	plan plan
+	err  error
+}
+
+// planFor returns the plan of a type, worked out on first use.
+func (c *catalog) planFor(t reflect.Type) (plan, error) {
+	if known, ok := c.plans.Load(t); ok {
+		result := known.(planned)
+		return result.plan, result.err
+	}
+	p := newPlanner(c)
+	result := p.finish(t, p.plan(t))
+	c.plans.Store(t, result)
+	return result.plan, result.err
+}
+
+// A planner works out the plans of a type and of all that it statically holds, and notes what cannot be
+// carried on the way.
+type planner struct {
+	catalog  *catalog
+	plans    map[reflect.Type]plan
+	steps    []string
+	owners   []reflect.Type
+	problems []problem
+}
+
+// A problem is a reason why a type cannot be carried. Its owner is the named type in whose definition it lies.
+type problem struct {
+	owner reflect.Type
+	steps string
+	err   error
+}
+
+func newPlanner(c *catalog) *planner {
+	return &planner{catalog: c, plans: map[reflect.Type]plan{}}
+}
+
+// finish settles the plan of t, and keeps the plans of all that t holds if there was no problem.
+func (p *planner) finish(t reflect.Type, result plan) planned {
+	settled := p.settle(t, result)
+	if settled.err != nil {
+		return settled
+	}
+	for inner, innerPlan := range p.plans {
+		p.catalog.plans.LoadOrStore(inner, planned{plan: innerPlan})
+	}
+	return settled
+}
+
+// settle returns the plan of t, or the first problem there was.
+func (p *planner) settle(t reflect.Type, result plan) planned {
+	if len(p.problems) == 0 {
+		return planned{plan: result}
+	}
+	first := p.problems[0]
+	return planned{err: &Error{Type: p.catalog.label(t), Path: first.steps, Err: first.err}}
+}
+
+// label names a type in errors: by its wire name if it has one.
+func (c *catalog) label(t reflect.Type) string {
+	if registered, ok := c.byType[t]; ok {
+		return registered.name
+	}
+	return t.String()
+}
+
+// plan returns the plan of t. For a type that holds itself it may be one that is still being worked out.
+func (p *planner) plan(t reflect.Type) plan {
+	if known, ok := builtinByType[t]; ok {
+		return known.plan
+	}
+	if known, ok := p.plans[t]; ok {
+		return known
+	}
+	if t.Name() != "" {
+		p.owners = append(p.owners, t)
+		defer func() { p.owners = p.owners[:len(p.owners)-1] }()
+	}
+	if registered, ok := p.catalog.byType[t]; ok {
+		return p.registered(registered)
+	}
+	return p.structural(t)
+}
+
+// keep notes the plan of t before what t holds is looked at, which may be t again.
+func keep[P plan](p *planner, t reflect.Type, result P) P {
+	p.plans[t] = result
+	return result
+}
+
+// step plans what lies one step further in.
+func (p *planner) step(step string, t reflect.Type) plan {
+	p.steps = append(p.steps, step)
+	result := p.plan(t)
+	p.steps = p.steps[:len(p.steps)-1]
+	return result
+}
+
+// fail notes a problem at the current place, and stands in for the plan that cannot be made.
+func (p *planner) fail(err error) plan {
+	var owner reflect.Type
+	if len(p.owners) > 0 {
+		owner = p.owners[len(p.owners)-1]
+	}
+	p.problems = append(p.problems, problem{owner: owner, steps: joinSteps(p.steps), err: err})
+	return failedPlan{err: err}
+}
+
+// A failedPlan keeps a place in plans that are never used, because they have a problem.
+type failedPlan struct{ err error }
+
+func (f failedPlan) encode(*encoder, reflect.Value) error { return f.err }
+func (f failedPlan) decode(*decoder, reflect.Value) error { return f.err }
+
+// registered plans a type by what its registration says.
+func (p *planner) registered(r *registration) plan {
+	if r.goType.Kind() == reflect.Interface {
+		return interfacePlan{}
+	}
+	return p.registeredAs(r, r.codec)
+}
+
+// registeredAs plans a registered type that is written with the codec, or as JSON if that is nil.
+func (p *planner) registeredAs(r *registration, codec Codec) plan {
+	if r.converter == nil {
+		return p.body(r.goType, codec)
+	}
+	if p.catalog.isEndless(r.goType) {
+		return p.fail(faultf(ErrUnsupported, "%s leads back to itself", r.goType))
+	}
+	result := keep(p, r.goType, &convertPlan{converter: r.converter})
+	if codec != nil {
+		result.inner = codecPlan{codec: codec}
+	} else {
+		result.inner = p.plan(r.converter.wireType)
+	}
+	return result
+}
+
+func (p *planner) body(t reflect.Type, codec Codec) plan {
+	if codec != nil {
+		return codecPlan{codec: codec}
+	}
+	return p.structural(t)
+}
+
+// structural plans a type by its definition: its marshalers if it has any, else its kind.
+func (p *planner) structural(t reflect.Type) plan {
+	if t.Kind() == reflect.Interface {
+		return p.unnamedInterface(t)
+	}
+	own, err := marshalersOf(t)
+	if err != nil {
+		return p.fail(err)
+	}
+	if own != noMarshalers {
+		return p.marshaled(t, own)
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return p.pointer(t)
+	case reflect.Struct:
+		return p.structure(t)
+	case reflect.Slice:
+		return p.slice(t)
+	case reflect.Array:
+		return p.array(t)
+	case reflect.Map:
+		return p.mapping(t)
+	}
+	if basic, ok := basicPlans[t.Kind()]; ok {
+		return basic
+	}
+	return p.fail(faultf(ErrUnsupported, "%s values cannot be carried", t.Kind()))
+}
+
+func (p *planner) unnamedInterface(t reflect.Type) plan {
+	if t.NumMethod() == 0 {
+		return anyPlan{}
+	}
+	return p.fail(unregisteredInterface(t))
+}
+
+func (p *planner) marshaled(t reflect.Type, own marshalers) plan {
+	if t.Kind() == reflect.Struct && isPromoted(t, own) {
+		return p.promoted(t, own)
+	}
+	return ownMarshalers(own)
+}
+
+func ownMarshalers(own marshalers) plan {
+	if own == jsonMarshalers {
+		return jsonPlan{}
+	}
+	return textPlan{}
+}
+
+func unregisteredInterface(t reflect.Type) error {
+	return faultf(ErrUnregistered, "interface %s is not registered: call envelope.RegisterInterface[%s](r, \"…\")", t, t)
+}
+
+func unregistered(t reflect.Type) error {
+	return faultf(ErrUnregistered, "type %s is not registered: call envelope.Register[%s](r, \"…\")", t, t)
+}

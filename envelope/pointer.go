@@ -1,0 +1,72 @@
+package envelope
+
+import (
+	"reflect"
+)
+
+// A pointerPlan writes what the pointer points to, and null for nil.
+type pointerPlan struct {
+	goType  reflect.Type
+	element plan
+}
+
+func (p *planner) pointer(t reflect.Type) plan {
+	if p.catalog.isEndless(t) {
+		return p.fail(faultf(ErrUnsupported, "%s leads back to itself", t))
+	}
+	result := keep(p, t, &pointerPlan{goType: t})
+	result.element = p.plan(t.Elem())
+	return result
+}
+
+// isEndless tells whether pointers and converters lead from t back to itself, with no value ever reached.
+func (c *catalog) isEndless(t reflect.Type) bool {
+	seen := map[reflect.Type]bool{}
+	for !seen[t] {
+		seen[t] = true
+		registered := c.byType[t]
+		switch {
+		case registered != nil && registered.codec != nil:
+			return false
+		case registered != nil && registered.converter != nil:
+			t = registered.converter.wireType
+		case t.Kind() == reflect.Pointer:
+			t = t.Elem()
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pointerPlan) encode(e *encoder, v reflect.Value) error {
+	if v.IsNil() {
+		e.null()
+		return nil
+	}
+	address := v.Pointer()
+	if err := e.visit(p.goType, address, 0); err != nil {
+		return err
+	}
+	start := len(e.buf)
+	if err := p.element.encode(e, v.Elem()); err != nil {
+		return err
+	}
+	e.unvisit(p.goType, address, 0)
+	if e.isNull(start) {
+		return unsupported("pointer to a nil value would arrive as a nil pointer")
+	}
+	return nil
+}
+
+func (p *pointerPlan) decode(d *decoder, v reflect.Value) error {
+	if d.null() {
+		return nil
+	}
+	if err := d.fits(least(p.element)); err != nil {
+		return err
+	}
+	element := reflect.New(p.goType.Elem())
+	v.Set(element)
+	return p.element.decode(d, element.Elem())
+}

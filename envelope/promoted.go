@@ -1,0 +1,59 @@
+package envelope
+
+import (
+	"reflect"
+)
+
+// A promotedPlan is for structs whose marshalers come from the one field that they embed: it stands for the whole.
+type promotedPlan struct {
+	index int
+	inner plan
+}
+
+func (p *planner) promoted(t reflect.Type, own marshalers) plan {
+	field, others := p.catalog.embeddedMarshaler(t, own)
+	if others != "" {
+		return p.fail(faultf(ErrUnsupported, "%s, promoted from %s, would hide the field %s",
+			own.methods()[0], field.Name, others))
+	}
+	if !field.IsExported() {
+		return ownMarshalers(own)
+	}
+	result := keep(p, t, &promotedPlan{index: field.Index[0]})
+	result.inner = p.step("."+field.Name, field.Type)
+	return result
+}
+
+// embeddedMarshaler returns the field that the methods are promoted from, and the name of one that they would hide.
+func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source reflect.StructField, hidden string) {
+	registered := c.byType[t]
+	dropsUnexported := registered != nil && registered.ignoreUnexported
+	for field := range t.Fields() {
+		switch {
+		case field.Anonymous && source.Type == nil && hasMarshalers(field.Type, own):
+			source = field
+		case field.Tag.Get("json") == "-", field.Name == "_":
+		case !field.IsExported() && dropsUnexported:
+		default:
+			hidden = field.Name
+		}
+	}
+	return source, hidden
+}
+
+func hasMarshalers(t reflect.Type, own marshalers) bool {
+	for _, method := range own.methods() {
+		if hasMethod(t, method) || hasMethod(reflect.PointerTo(t), method) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *promotedPlan) encode(e *encoder, v reflect.Value) error {
+	return p.inner.encode(e, v.Field(p.index))
+}
+
+func (p *promotedPlan) decode(d *decoder, v reflect.Value) error {
+	return p.inner.decode(d, v.Field(p.index))
+}

@@ -1,0 +1,52 @@
+package envelope
+
+import (
+	"reflect"
+	"sync"
+	"sync/atomic"
+)
+
+// A Registry is a closed set of types and the names they travel under, with all that is needed to write and
+// read them. Make one with [NewRegistry]. Its methods may be called by any number of goroutines, also while
+// types are being registered: a call sees all registrations that were complete when it began.
+type Registry struct {
+	settings settings
+	catalog  atomic.Pointer[catalog]
+
+	// mutex is held while the catalog is being replaced or a composite type made.
+	mutex      sync.Mutex
+	composites map[string]reflect.Type
+}
+
+// NewRegistry returns a registry that knows the built-in types only. Options change its limits and how strict
+// it reads; without any, the documented defaults hold.
+func NewRegistry(opts ...Option) *Registry {
+	r := &Registry{settings: defaultSettings(), composites: map[string]reflect.Type{}}
+	for _, opt := range opts {
+		opt(&r.settings)
+	}
+	r.catalog.Store(&catalog{registry: r})
+	return r
+}
+
+// HasConverter tells whether t was registered with [Convert].
+func (r *Registry) HasConverter(t reflect.Type) bool {
+	registered := r.catalog.Load().byType[t]
+	return registered != nil && registered.converter != nil
+}
+
+// TypeName returns the wire type of values of the static type t as [Registry.Marshal] writes it:
+// "orders.Order", "[]orders.Order", "*orders.Order", "map[string]int64"; "any" for the empty interface and the
+// registered name for others. Named basic types that are not registered are named by their kind inside such
+// expressions ("[]string" for []Status), and are refused by themselves. It returns ErrUnregistered, naming the
+// type and the call that would register it, or ErrUnsupported for what cannot be carried.
+func (r *Registry) TypeName(t reflect.Type) (string, error) {
+	if t == nil {
+		return anyName, nil
+	}
+	w, err := r.catalog.Load().wire(t)
+	if err != nil {
+		return "", err
+	}
+	return w.expression, nil
+}

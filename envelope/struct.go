@@ -1,0 +1,94 @@
+package envelope
+
+import (
+	"reflect"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A structPlan writes a struct as an object with its fields in the order of their definition.
+type structPlan struct {
+	fields []structField
+	byName map[string]int
+	// folded finds fields by names that differ in case only; encoding/json does so too.
+	folded map[string]int
+	// hidden are fields that do not travel, and are refused unless they are zero.
+	hidden []hiddenField
+}
+
+type structField struct {
+	field
+	plan plan
+	// quotedName is the name as it begins a member: "name":
+	quotedName string
+	// direct is the index of a field that is not reached by embedding, else -1.
+	direct int
+}
+
+func (p *planner) structure(t reflect.Type) plan {
+	result := keep(p, t, &structPlan{byName: map[string]int{}, folded: map[string]int{}})
+	found := p.catalog.layoutOf(t)
+	if found.sealed != "" {
+		return p.fail(faultf(ErrUnsupported, "embedded pointer %s to an unexported struct cannot be set", found.sealed))
+	}
+	registered := p.catalog.byType[t]
+	if found.unexported != "" && (registered == nil || !registered.ignoreUnexported) {
+		return p.fail(droppedField(t, found.unexported))
+	}
+	result.hidden = found.hidden
+	for _, f := range found.fields {
+		result.add(p.structField(f))
+	}
+	return result
+}
+
+func droppedField(t reflect.Type, name string) error {
+	if t.Name() == "" {
+		return faultf(ErrUnsupported, "unexported field %s would be dropped: define and register the type", name)
+	}
+	return faultf(ErrUnsupported,
+		"unexported field %s would be dropped: register %s with IgnoreUnexported or Convert", name, t)
+}
+
+func (p *planner) structField(f field) structField {
+	result := structField{field: f, direct: -1, plan: p.step("."+f.goName, f.goType)}
+	if len(f.index) == 1 {
+		result.direct = f.index[0]
+	}
+	if f.quoted && p.catalog.isPlain(f.goType) {
+		result.plan = quotedPlan{inner: result.plan}
+	}
+	quotedName, err := appendText(nil, f.name)
+	if err != nil {
+		p.fail(err)
+	}
+	result.quotedName = string(quotedName) + ":"
+	return result
+}
+
+func (p *structPlan) add(f structField) {
+	position := len(p.fields)
+	p.fields = append(p.fields, f)
+	p.byName[f.name] = position
+	if _, ok := p.folded[fold(f.name)]; !ok {
+		p.folded[fold(f.name)] = position
+	}
+}
+
+// fold maps names that differ in case only to one.
+func fold(name string) string {
+	folded := make([]byte, 0, len(name))
+	for _, r := range name {
+		folded = utf8.AppendRune(folded, smallestFold(r))
+	}
+	return string(folded)
+}
+
+// smallestFold returns the smallest of the runes that differ from r in case only.
+func smallestFold(r rune) rune {
+	smallest := r
+	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+		smallest = min(smallest, next)
+	}
+	return smallest
+}

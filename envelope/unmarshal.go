@@ -1,0 +1,130 @@
+package envelope
+
+import (
+	"context"
+	"reflect"
+	"strings"
+)
+
+// Unmarshal opens an envelope into the value that target, a non-nil pointer, points to. The target's type
+// decides what is accepted: an envelope of that type, of a pointer to it unless it is null, or of what it
+// points to. Named basic types that are not registered take envelopes of their kind. A target of an interface
+// type takes any registered type that implements it, unless that is StaticOnly. What the target held is
+// overwritten, never merged; after an error it is zero.
+//
+// The context reaches the functions given to [Convert] and [Upgrade]. Errors are of type *[Error] with the
+// path to the fault: ErrMalformed, ErrUnknownType, ErrUnknownVersion, ErrTypeMismatch, ErrUnregistered,
+// ErrUnsupported, ErrLimit, or an error from a converter or upgrade.
+func (r *Registry) Unmarshal(ctx context.Context, s string, target any) error {
+	pointer := reflect.ValueOf(target)
+	if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
+		return rooted("", unsupported("target is not a non-nil pointer"))
+	}
+	v := pointer.Elem()
+	v.SetZero()
+	d := newDecoder(ctx, r, s)
+	defer d.release()
+	if err := d.outermost(v); err != nil {
+		v.SetZero()
+		return err
+	}
+	return nil
+}
+
+// UnmarshalAny opens an envelope of any registered or built-in type, unless that is StaticOnly, and returns a
+// value of just that type: nil for the type any and null. Errors are those of [Registry.Unmarshal].
+func (r *Registry) UnmarshalAny(ctx context.Context, s string) (any, error) {
+	var value any
+	err := r.Unmarshal(ctx, s, &value)
+	return value, err
+}
+
+// outermost reads the whole input into v.
+func (d *decoder) outermost(v reflect.Value) error {
+	if len(d.in) > d.settings.maxBytes {
+		return rooted("", limited("MaxBytes", d.settings.maxBytes))
+	}
+	label, err := d.opened(v)
+	if err == nil {
+		err = d.endEnvelope()
+	}
+	if err == nil {
+		err = d.end()
+	}
+	return rooted(label, err)
+}
+
+// opened reads header and data, and returns what the type is called in errors.
+func (d *decoder) opened(v reflect.Value) (label string, err error) {
+	w, err := d.catalog.wire(v.Type())
+	if err == nil && strings.HasPrefix(d.in, w.header) {
+		d.pos = len(w.header)
+		return w.expression, w.plan.decode(d, v)
+	}
+	h, err := d.header()
+	if err != nil {
+		return "", err
+	}
+	if err := h.checkOutermost(); err != nil {
+		return h.expression, err
+	}
+	if v.Kind() == reflect.Interface {
+		return h.expression, d.dynamicInto(h, v)
+	}
+	return h.expression, d.static(h, v)
+}
+
+// dynamicInto reads data of the type that the envelope names into an interface.
+func (d *decoder) dynamicInto(h header, v reflect.Value) error {
+	value, err := d.dynamic(h, v.Type())
+	if err != nil {
+		return err
+	}
+	v.Set(value)
+	return nil
+}
+
+// static reads data into a value whose type decides, if the envelope's type fits it.
+func (d *decoder) static(h header, v reflect.Value) error {
+	t := v.Type()
+	x, err := parseExpression(h.expression, d.settings)
+	if err != nil {
+		return err
+	}
+	switch {
+	case d.catalog.fits(x, t):
+		return d.data(h, v)
+	case x.kind == pointerTo && d.catalog.fits(x.element, t):
+		return d.dataBehindPointer(h, v)
+	case t.Kind() == reflect.Pointer && d.catalog.fits(x, t.Elem()):
+		v.Set(reflect.New(t.Elem()))
+		return d.data(h, v.Elem())
+	case x.name == anyName && isNilable(t) && d.null():
+		return nil
+	}
+	if err := d.catalog.unknownName(x); err != nil {
+		return err
+	}
+	return faultf(ErrTypeMismatch, "envelope of %s does not fit %s", x, t)
+}
+
+func isNilable(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map
+}
+
+// data reads the data of an envelope whose type fits v.
+func (d *decoder) data(h header, v reflect.Value) error {
+	read, err := d.catalog.planAt(v.Type(), h)
+	if err != nil {
+		return err
+	}
+	return read.decode(d, v)
+}
+
+// dataBehindPointer reads what a pointer pointed to, which nil does not.
+func (d *decoder) dataBehindPointer(h header, v reflect.Value) error {
+	if d.null() {
+		return faultf(ErrTypeMismatch, "null does not fit %s", v.Type())
+	}
+	return d.data(h, v)
+}

@@ -1,0 +1,210 @@
+package envelope
+
+import (
+	"maps"
+	"reflect"
+	"strconv"
+)
+
+// A wire is all that is needed to carry values of one Go type in an envelope of their own.
+type wire struct {
+	goType     reflect.Type
+	expression string
+	header     string
+	plan       plan
+	staticOnly bool
+}
+
+// wired is a wire, or the reason why there is none.
+type wired struct {
+	wire *wire
+	err  error
+}
+
+// wire returns the wire of a type, worked out on first use.
+func (c *catalog) wire(t reflect.Type) (*wire, error) {
+	if known, ok := c.wires.Load(t); ok {
+		result := known.(wired)
+		return result.wire, result.err
+	}
+	w, err := c.newWire(t)
+	c.wires.Store(t, wired{wire: w, err: err})
+	if err == nil && !c.isErased(t) {
+		c.remember(w)
+	}
+	return w, err
+}
+
+func (c *catalog) newWire(t reflect.Type) (*wire, error) {
+	if err := c.checkNamed(t); err != nil {
+		return nil, err
+	}
+	text, err := c.expressionOf(t, 0)
+	if err != nil {
+		return nil, err
+	}
+	current, err := c.planFor(t)
+	if err != nil {
+		return nil, err
+	}
+	version, codec := c.schemaOf(t)
+	return &wire{
+		goType:     t,
+		expression: text,
+		header:     string(appendHeader(nil, header{expression: text, version: version, codec: codec})),
+		plan:       current,
+		staticOnly: c.isStaticOnly(t),
+	}, nil
+}
+
+// checkNamed refuses defined types that are neither registered nor built in: by themselves they have no name.
+func (c *catalog) checkNamed(t reflect.Type) error {
+	_, isBuiltin := builtinByType[t]
+	_, isRegistered := c.byType[t]
+	if t.Name() == "" || isBuiltin || isRegistered {
+		return nil
+	}
+	if t.Kind() == reflect.Interface && t.NumMethod() == 0 {
+		return nil
+	}
+	if t.Kind() == reflect.Interface {
+		return unregisteredInterface(t)
+	}
+	return unregistered(t)
+}
+
+// expressionOf writes the type expression of t, in which named types that are not registered are erased to
+// their kind.
+func (c *catalog) expressionOf(t reflect.Type, depth int) (string, error) {
+	if known, ok := builtinByType[t]; ok && known.name != "" {
+		return known.name, nil
+	}
+	if registered, ok := c.byType[t]; ok {
+		return registered.name, nil
+	}
+	if depth > c.registry.settings.maxTypeDepth {
+		return "", limited("MaxTypeDepth", c.registry.settings.maxTypeDepth)
+	}
+	if t.Kind() == reflect.Interface {
+		return interfaceExpression(t)
+	}
+	if !c.isByKind(t) {
+		return "", unregistered(t)
+	}
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return c.compositeExpression(t, depth)
+	case reflect.Struct:
+		return "", unregisteredStruct(t)
+	}
+	if _, ok := basicPlans[t.Kind()]; ok {
+		return t.Kind().String(), nil
+	}
+	return "", faultf(ErrUnsupported, "%s values cannot be carried", t.Kind())
+}
+
+func interfaceExpression(t reflect.Type) (string, error) {
+	if t.NumMethod() == 0 {
+		return anyName, nil
+	}
+	return "", unregisteredInterface(t)
+}
+
+func unregisteredStruct(t reflect.Type) error {
+	if t.Name() == "" {
+		return faultf(ErrUnregistered, "anonymous structs have no name to travel under: define a type and register it")
+	}
+	return unregistered(t)
+}
+
+func (c *catalog) compositeExpression(t reflect.Type, depth int) (string, error) {
+	element, err := c.expressionOf(t.Elem(), depth+1)
+	if err != nil {
+		return "", err
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return "*" + element, nil
+	case reflect.Slice:
+		return "[]" + element, nil
+	case reflect.Array:
+		return "[" + strconv.Itoa(t.Len()) + "]" + element, nil
+	}
+	key, err := c.expressionOf(t.Key(), depth+1)
+	return "map[" + key + "]" + element, err
+}
+
+// isStaticOnly tells whether t is, or holds as its elements, a type that messages may not choose.
+func (c *catalog) isStaticOnly(t reflect.Type) bool {
+	if registered, ok := c.byType[t]; ok {
+		return registered.staticOnly
+	}
+	if _, ok := builtinByType[t]; ok {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Map:
+		return c.isStaticOnly(t.Key()) || c.isStaticOnly(t.Elem())
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return c.isStaticOnly(t.Elem())
+	}
+	return false
+}
+
+// wireNamed returns the wire of the type that an expression in a message stands for.
+func (c *catalog) wireNamed(text string) (*wire, error) {
+	if w, ok := c.wireOf(text); ok {
+		return w, nil
+	}
+	x, err := parseExpression(text, &c.registry.settings)
+	if err != nil {
+		return nil, err
+	}
+	t, err := c.resolve(x)
+	if err != nil {
+		return nil, err
+	}
+	return c.wire(t)
+}
+
+// wireOf returns the wire with the given canonical expression, if there is one yet.
+func (c *catalog) wireOf(text string) (*wire, bool) {
+	known := c.expressions.Load()
+	if known == nil {
+		return nil, false
+	}
+	w, ok := (*known)[text]
+	return w, ok
+}
+
+// remember makes a wire known by its expression.
+func (c *catalog) remember(w *wire) {
+	for {
+		known := c.expressions.Load()
+		next := map[string]*wire{}
+		if known != nil {
+			next = maps.Clone(*known)
+		}
+		next[w.expression] = w
+		if c.expressions.CompareAndSwap(known, &next) {
+			return
+		}
+	}
+}
+
+// isErased tells whether the expression of t stands for another type, as it leaves out names that are not registered.
+func (c *catalog) isErased(t reflect.Type) bool {
+	if known, ok := builtinByType[t]; ok && known.name != "" || c.byType[t] != nil {
+		return false
+	}
+	if t.Name() != "" {
+		return true
+	}
+	switch t.Kind() {
+	case reflect.Map:
+		return c.isErased(t.Key()) || c.isErased(t.Elem())
+	case reflect.Pointer, reflect.Slice, reflect.Array:
+		return c.isErased(t.Elem())
+	}
+	return false
+}
