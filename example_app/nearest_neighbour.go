@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+)
+
+// NearestNeighbour begins at a city and always goes on to the nearest one that is left.
+type NearestNeighbour struct {
+	Start int `json:"start"`
+}
+
+// Solve implements Strategy.
+func (s NearestNeighbour) Solve(problem Problem) (Tour, error) {
+	if s.Start < 0 || s.Start >= len(problem.Cities) {
+		return Tour{}, fmt.Errorf("cannot start at city %d of %d", s.Start, len(problem.Cities))
+	}
+
+	order := make([]int, len(problem.Cities))
+	for city := range order {
+		order[city] = city
+	}
+	order[0], order[s.Start] = order[s.Start], order[0]
+	for i := 1; i < len(order); i++ {
+		nearest := i
+		for j := i + 1; j < len(order); j++ {
+			if problem.Distance(order[i-1], order[j]) < problem.Distance(order[i-1], order[nearest]) {
+				nearest = j
+			}
+		}
+		order[i], order[nearest] = order[nearest], order[i]
+	}
+	return Tour{Order: order, Length: problem.Length(order)}, nil
+}

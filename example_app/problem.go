@@ -1,0 +1,91 @@
+package main
+
+import (
+	"cmp"
+	_ "embed"
+	"math"
+	"slices"
+	"strings"
+)
+
+// City is a point in the plane.
+type City struct {
+	X float64 `json:"x"`
+	Y float64 `json:"y"`
+}
+
+// Problem asks for the shortest round trip through all its cities.
+type Problem struct {
+	Name   string `json:"name"`
+	Cities []City `json:"cities"`
+	// Optimum is the length of the best tour there is, 0 where nobody has told.
+	Optimum int `json:"optimum,omitempty"`
+}
+
+//go:embed testdata/berlin52.tsp
+var berlin52File string
+
+// berlin52Optimum is proven: no tour through these cities is shorter.
+const berlin52Optimum = 7542
+
+// berlin52 is what the demo solves when it is given nothing else.
+func berlin52() (Problem, error) {
+	problem, err := parseProblem(strings.NewReader(berlin52File))
+	problem.Optimum = berlin52Optimum
+	return problem, err
+}
+
+// Distance is TSPLIB's EUC_2D: Euclidean, rounded to the nearest integer.
+func (p Problem) Distance(a, b int) int {
+	dx := p.Cities[a].X - p.Cities[b].X
+	dy := p.Cities[a].Y - p.Cities[b].Y
+	return int(math.Sqrt(dx*dx+dy*dy) + 0.5)
+}
+
+// Length is that of the round trip in the given order.
+func (p Problem) Length(order []int) int {
+	if len(order) == 0 {
+		return 0
+	}
+	length := p.Distance(order[len(order)-1], order[0])
+	for i := 1; i < len(order); i++ {
+		length += p.Distance(order[i-1], order[i])
+	}
+	return length
+}
+
+// Neighbours lists for each city the count cities next to it, the nearest first.
+func (p Problem) Neighbours(count int) [][]int {
+	neighbours := make([][]int, len(p.Cities))
+	for city := range neighbours {
+		neighbours[city] = p.nearest(city, count)
+	}
+	return neighbours
+}
+
+func (p Problem) nearest(city, count int) []int {
+	type candidate struct{ city, distance int }
+	closer := func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.city, b.city))
+	}
+
+	found := make([]candidate, 0, count+1)
+	for other := range p.Cities {
+		if other == city {
+			continue
+		}
+		next := candidate{other, p.Distance(city, other)}
+		if len(found) == count && closer(next, found[count-1]) >= 0 {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(found, next, closer)
+		found = slices.Insert(found, at, next)
+		found = found[:min(len(found), count)]
+	}
+
+	cities := make([]int, len(found))
+	for i, candidate := range found {
+		cities[i] = candidate.city
+	}
+	return cities
+}
