@@ -29,6 +29,14 @@ func NewRegistry(opts ...Option) *Registry {
 	return r
 }
 
+// IsRegistered tells whether t, or what it points to, was registered. Built-in types are not.
+func (r *Registry) IsRegistered(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return r.catalog.Load().byType[t] != nil
+}
+
 // HasConverter tells whether t was registered with [Convert].
 func (r *Registry) HasConverter(t reflect.Type) bool {
 	registered := r.catalog.Load().byType[t]

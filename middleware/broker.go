@@ -1,0 +1,63 @@
+package middleware
+
+import (
+	"context"
+
+	"github.com/RichardKnop/machinery/v2/brokers/eager"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/tasks"
+)
+
+// broker decorates a Machinery broker. Publish is the one place that every
+// task passes on its way out, members of groups and chords included, and the
+// processor given to StartConsuming the one place on its way in.
+type broker struct {
+	brokersiface.Broker
+	m *Middleware
+}
+
+// eagerBroker is a broker that runs tasks in place. Machinery finds that out
+// by a type assertion, so only a decorator of such a broker may have
+// AssignWorker.
+type eagerBroker struct {
+	*broker
+	mode eager.Mode
+}
+
+func (m *Middleware) decorate(inner brokersiface.Broker) brokersiface.Broker {
+	outer := &broker{Broker: inner, m: m}
+	if mode, ok := inner.(eager.Mode); ok {
+		return &eagerBroker{broker: outer, mode: mode}
+	}
+	return outer
+}
+
+// Unwrap returns the broker that the middleware was installed over.
+func (b *broker) Unwrap() brokersiface.Broker { return b.Broker }
+
+func (b *broker) middleware() *Middleware { return b.m }
+
+// Publish puts the arguments of s, and of the tasks nested in it, in envelopes
+// where they need one, and publishes it. s keeps its arguments.
+func (b *broker) Publish(ctx context.Context, s *tasks.Signature) error {
+	sealed, err := b.m.seal(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := b.Broker.Publish(ctx, sealed); err != nil {
+		return err
+	}
+	// Machinery's brokers fill in the routing key; callers may look at it.
+	s.RoutingKey = sealed.RoutingKey
+	return nil
+}
+
+// StartConsuming hands the tasks that arrive to p.
+func (b *broker) StartConsuming(consumerTag string, concurrency int, p brokersiface.TaskProcessor) (bool, error) {
+	return b.Broker.StartConsuming(consumerTag, concurrency, &processor{TaskProcessor: p, m: b.m})
+}
+
+// AssignWorker makes p run the tasks that are published.
+func (b *eagerBroker) AssignWorker(p brokersiface.TaskProcessor) {
+	b.mode.AssignWorker(&processor{TaskProcessor: p, m: b.m})
+}

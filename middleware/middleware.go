@@ -1,0 +1,105 @@
+// Package middleware lets the tasks of a Machinery application take and
+// return the application's own Go types.
+//
+// Install it once on an existing server, register tasks through it, and make
+// signatures with it:
+//
+//	registry := envelope.NewRegistry()
+//	envelope.MustRegister[Order](registry, "orders.Order")
+//
+//	m, err := middleware.Install(server, registry)
+//	err = m.RegisterTask("orders.price", func(ctx context.Context, o Order) (Quote, error) { … })
+//	signature, err := m.Signature(ctx, "orders.price", Order{ID: "o-1"})
+//	result, err := server.SendTaskWithContext(ctx, signature)
+//	quote, err := middleware.Await[Quote](ctx, m, result)
+//
+// On the way out, values of registered types are put in envelopes; on
+// receipt they are restored before the task runs; what the task returns takes
+// the same way back. What Machinery carries by itself (bool, integers, floats,
+// strings and slices of those) stays as it is, so tasks registered with
+// Machinery directly work beside wrapped ones, in one chain too.
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/RichardKnop/machinery/v2"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+)
+
+// ErrInstalled is returned by Install on a server that has the middleware
+// already.
+var ErrInstalled = errors.New("middleware is installed on this server already")
+
+// Middleware carries an application's own types through one Machinery server.
+// It is safe for concurrent use.
+type Middleware struct {
+	server   *machinery.Server
+	registry *envelope.Registry
+	preTask  func(*tasks.Signature)
+
+	wrapped  sync.Map // task name → *task
+	restored sync.Map // *tasks.Signature → *restoration, while it is processed
+}
+
+// An Option configures Install.
+type Option func(*Middleware)
+
+// WithPrePublish keeps an application's own pre-publish handler. It runs where
+// Machinery runs it (in SendTask), before values are put in envelopes: it sees
+// the arguments as the caller gave them.
+//
+// A handler that was given to the server's SetPreTaskHandler stays in place
+// without this option.
+func WithPrePublish(handler func(*tasks.Signature)) Option {
+	return func(m *Middleware) { m.server.SetPreTaskHandler(handler) }
+}
+
+// WithPreTask keeps an application's own pre-task handler on workers made by
+// NewWorker or passed to Attach, which take the worker's only slot for one. It
+// runs after the arguments are restored and before the task.
+func WithPreTask(handler func(*tasks.Signature)) Option {
+	return func(m *Middleware) { m.preTask = handler }
+}
+
+// Install adds the middleware to a server: from then on every task that is
+// published through the server's broker has its values put in envelopes.
+// Install it before workers are launched.
+//
+// It returns ErrInstalled when the server has the middleware already.
+func Install(server *machinery.Server, r *envelope.Registry, opts ...Option) (*Middleware, error) {
+	if server == nil || server.GetBroker() == nil {
+		return nil, errors.New("install middleware: no server, or a server without a broker")
+	}
+	if r == nil {
+		return nil, errors.New("install middleware: no registry: make one with envelope.NewRegistry()")
+	}
+	if isInstalled(server.GetBroker()) {
+		return nil, fmt.Errorf("install middleware: %w", ErrInstalled)
+	}
+	m := &Middleware{server: server, registry: r}
+	for _, option := range opts {
+		option(m)
+	}
+	server.SetBroker(m.decorate(server.GetBroker()))
+	return m, nil
+}
+
+func isInstalled(b brokersiface.Broker) bool {
+	for b != nil {
+		if _, ok := b.(interface{ middleware() *Middleware }); ok {
+			return true
+		}
+		outer, ok := b.(interface{ Unwrap() brokersiface.Broker })
+		if !ok {
+			return false
+		}
+		b = outer.Unwrap()
+	}
+	return false
+}

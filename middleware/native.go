@@ -1,0 +1,131 @@
+package middleware
+
+import (
+	"encoding/json"
+	"math"
+	"reflect"
+	"unicode/utf8"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+)
+
+// nativeTypes are the types that Machinery carries by itself, by the names it
+// gives them.
+var nativeTypes = func() map[string]reflect.Type {
+	types := make(map[string]reflect.Type)
+	for _, t := range []reflect.Type{
+		reflect.TypeFor[bool](), reflect.TypeFor[string](),
+		reflect.TypeFor[int](), reflect.TypeFor[int8](), reflect.TypeFor[int16](), reflect.TypeFor[int32](), reflect.TypeFor[int64](),
+		reflect.TypeFor[uint](), reflect.TypeFor[uint8](), reflect.TypeFor[uint16](), reflect.TypeFor[uint32](), reflect.TypeFor[uint64](),
+		reflect.TypeFor[float32](), reflect.TypeFor[float64](),
+	} {
+		types[t.String()] = t
+		types["[]"+t.String()] = reflect.SliceOf(t)
+	}
+	types["[]byte"] = types["[]uint8"]
+	return types
+}()
+
+// baseTypes are the native types that are no slices, by kind.
+var baseTypes = func() map[reflect.Kind]reflect.Type {
+	types := make(map[reflect.Kind]reflect.Type)
+	for _, t := range nativeTypes {
+		if t.Kind() != reflect.Slice {
+			types[t.Kind()] = t
+		}
+	}
+	return types
+}()
+
+func isBase(k reflect.Kind) bool { return baseTypes[k] != nil }
+
+// isNativeSlice tells whether Machinery carries slices of type t: unnamed
+// slices of unnamed base types.
+func isNativeSlice(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && nativeTypes[t.String()] == t
+}
+
+// nativeValue returns v as Machinery carries it, and whether it does so
+// without altering it. Named base types become their base type. What Machinery
+// would alter or refuse (nil slices, NaN, invalid UTF-8) it does not carry.
+func nativeValue(v reflect.Value) (any, bool) {
+	if base := baseTypes[v.Kind()]; base != nil {
+		return v.Convert(base).Interface(), survives(v)
+	}
+	if !isNativeSlice(v.Type()) || v.IsNil() {
+		return nil, false
+	}
+	switch elements := v.Interface().(type) {
+	case []float64:
+		return elements, allSurvive(v)
+	case []float32:
+		return elements, allSurvive(v)
+	case []string:
+		return elements, allSurvive(v)
+	default:
+		return elements, true
+	}
+}
+
+// survives tells whether the base value v passes through JSON unaltered.
+func survives(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Float32, reflect.Float64:
+		return !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0)
+	case reflect.String:
+		return utf8.ValidString(v.String())
+	default:
+		return true
+	}
+}
+
+func allSurvive(v reflect.Value) bool {
+	for i := range v.Len() {
+		if !survives(v.Index(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// declaresItsType tells whether the value of an argument is of the type that
+// the argument names, in the sense in which Machinery accepts it, both as the
+// caller wrote it and as it is read back from JSON. Non-finite floats are not:
+// publishing them fails.
+func declaresItsType(arg tasks.Arg) bool {
+	declared := nativeTypes[arg.Type]
+	if declared == nil {
+		return false
+	}
+	switch arg.Value.(type) {
+	case nil, []any:
+		return declared.Kind() == reflect.Slice
+	case json.Number:
+		return isNumber(declared.Kind())
+	}
+	v := reflect.ValueOf(arg.Value)
+	if declared.Kind() != reflect.Slice {
+		return sameFamily(declared.Kind(), v.Kind()) && (v.Kind() == reflect.String || survives(v))
+	}
+	if v.Kind() == reflect.String { // []byte as it is read back
+		return declared.Elem().Kind() == reflect.Uint8
+	}
+	if v.Kind() != reflect.Slice || !sameFamily(declared.Elem().Kind(), v.Type().Elem().Kind()) {
+		return false
+	}
+	return v.Type().Elem().Kind() == reflect.String || allSurvive(v)
+}
+
+func sameFamily(a, b reflect.Kind) bool {
+	return a == b || isNumber(a) && isNumber(b)
+}
+
+func isNumber(k reflect.Kind) bool {
+	return k >= reflect.Int && k <= reflect.Float64 && k != reflect.Uintptr
+}
+
+func isInteger(k reflect.Kind) bool { return isSigned(k) || isUnsigned(k) }
+
+func isSigned(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Int64 }
+
+func isUnsigned(k reflect.Kind) bool { return k >= reflect.Uint && k <= reflect.Uint64 }

@@ -1,0 +1,127 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+)
+
+// restore makes a Go value of type t of an argument or result in wire form.
+func (m *Middleware) restore(ctx context.Context, arg tasks.Arg, t reflect.Type) (reflect.Value, error) {
+	if text, ok := arg.Value.(string); ok && envelope.Is(text) && m.opens(text, t) {
+		target := reflect.New(t)
+		if err := m.registry.Unmarshal(ctx, text, target.Interface()); err != nil {
+			return reflect.Value{}, err
+		}
+		return target.Elem(), nil
+	}
+	native, err := parseNative(arg)
+	if err != nil {
+		return reflect.Value{}, err
+	}
+	return assign(native, t)
+}
+
+// opens tells whether a value of type t may be restored from an envelope.
+// Where the receiver wants a string, a text that looks like an envelope is
+// just a text, unless it is the envelope of a string: that is how the
+// middleware protects a user's text on sending.
+func (m *Middleware) opens(text string, t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.String {
+		return true
+	}
+	header, err := envelope.Parse(text)
+	if err != nil {
+		return false
+	}
+	name := strings.TrimPrefix(header.Type, "*")
+	if name == "string" {
+		return true
+	}
+	own, err := m.registry.TypeName(t)
+	return err == nil && name == own
+}
+
+// assign converts a native value to t without losing anything: between kinds
+// of integers and kinds of floats, to named types, into pointers and into
+// interfaces.
+func assign(v reflect.Value, t reflect.Type) (reflect.Value, error) {
+	switch {
+	case v.Type() == t:
+		return v, nil
+	case t.Kind() == reflect.Interface && v.Type().Implements(t):
+		return v.Convert(t), nil
+	case t.Kind() == reflect.Pointer:
+		return assignPointer(v, t)
+	case v.Kind() == reflect.Slice && t.Kind() == reflect.Slice:
+		return assignSlice(v, t)
+	case isBase(t.Kind()):
+		return assignBase(v, t)
+	default:
+		return reflect.Value{}, mismatch(v, t)
+	}
+}
+
+func assignPointer(v reflect.Value, t reflect.Type) (reflect.Value, error) {
+	element, err := assign(v, t.Elem())
+	if err != nil {
+		return reflect.Value{}, err
+	}
+	pointer := reflect.New(t.Elem())
+	pointer.Elem().Set(element)
+	return pointer.Convert(t), nil
+}
+
+func assignSlice(v reflect.Value, t reflect.Type) (reflect.Value, error) {
+	if v.Type().ConvertibleTo(t) {
+		return v.Convert(t), nil
+	}
+	slice := reflect.MakeSlice(t, v.Len(), v.Len())
+	for i := range v.Len() {
+		element, err := assign(v.Index(i), t.Elem())
+		if err != nil {
+			return reflect.Value{}, fmt.Errorf("[%d]: %w", i, err)
+		}
+		slice.Index(i).Set(element)
+	}
+	return slice, nil
+}
+
+func assignBase(v reflect.Value, t reflect.Type) (reflect.Value, error) {
+	from, to := v.Kind(), t.Kind()
+	if from == to {
+		return v.Convert(t), nil
+	}
+	if !isNumber(from) || !isNumber(to) || isInteger(from) != isInteger(to) {
+		return reflect.Value{}, mismatch(v, t)
+	}
+	converted := v.Convert(t)
+	if overflows(v, converted) {
+		return reflect.Value{}, fmt.Errorf("%w: %s overflows %s", envelope.ErrTypeMismatch, v.Type(), t)
+	}
+	return converted, nil
+}
+
+// overflows tells whether converting a number between kinds of integers or
+// kinds of floats has changed it.
+func overflows(v, converted reflect.Value) bool {
+	if isSigned(v.Kind()) && isUnsigned(converted.Kind()) && v.Int() < 0 {
+		return true
+	}
+	if isUnsigned(v.Kind()) && isSigned(converted.Kind()) && converted.Int() < 0 {
+		return true
+	}
+	return !converted.Convert(v.Type()).Equal(v)
+}
+
+func mismatch(v reflect.Value, t reflect.Type) error {
+	return fmt.Errorf("%w: got %s", envelope.ErrTypeMismatch, v.Type())
+}

@@ -1,0 +1,217 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+)
+
+var (
+	contextType = reflect.TypeFor[context.Context]()
+	errorType   = reflect.TypeFor[error]()
+	anyType     = reflect.TypeFor[any]()
+	argsType    = reflect.TypeFor[[]any]()
+)
+
+// task is a user's task function, worked out once at registration.
+type task struct {
+	name      string
+	function  reflect.Value
+	context   bool           // the first parameter is a context.Context
+	params    []reflect.Type // without the context; the last one's element type if variadic
+	paramName []string       // by Params, else nil
+	results   int            // without the error
+}
+
+// A TaskOption configures RegisterTask.
+type TaskOption func(*task) error
+
+// Params names the parameters of a task in their order, the context left out,
+// so that arguments made by Named find their place. A variadic parameter has
+// no name.
+func Params(names ...string) TaskOption {
+	return func(t *task) error {
+		want := len(t.params)
+		if t.variadic() {
+			want--
+		}
+		if len(names) != want {
+			return fmt.Errorf("params: %d names for %d parameters", len(names), want)
+		}
+		seen := make(map[string]bool, len(names))
+		for _, name := range names {
+			if name == "" || seen[name] {
+				return fmt.Errorf("params: %q is empty or repeated", name)
+			}
+			seen[name] = true
+		}
+		t.paramName = names
+		return nil
+	}
+}
+
+// RegisterTask registers a task function with the server under a name. fn is a
+// function that may take a context.Context first, takes and returns base types,
+// registered types and slices, maps, arrays and pointers of those, and returns
+// an error last. It may be variadic.
+//
+// It returns an error that names the parameter or result whose type cannot
+// travel: envelope.ErrUnregistered or envelope.ErrUnsupported. Types must be
+// registered before the tasks that use them.
+func (m *Middleware) RegisterTask(name string, fn any, opts ...TaskOption) error {
+	t, err := m.newTask(name, fn, opts)
+	if err != nil {
+		return err
+	}
+	m.wrapped.Store(name, t)
+	return m.server.RegisterTask(name, m.wireFunction(t))
+}
+
+// RegisterTasks registers several task functions by name, all or none of them.
+func (m *Middleware) RegisterTasks(fns map[string]any) error {
+	functions := make(map[string]any, len(fns))
+	registered := make([]*task, 0, len(fns))
+	for name, fn := range fns {
+		t, err := m.newTask(name, fn, nil)
+		if err != nil {
+			return err
+		}
+		functions[name] = m.wireFunction(t)
+		registered = append(registered, t)
+	}
+	for _, t := range registered {
+		m.wrapped.Store(t.name, t)
+	}
+	return m.server.RegisterTasks(functions)
+}
+
+func (m *Middleware) newTask(name string, fn any, opts []TaskOption) (*task, error) {
+	if reflect.ValueOf(fn).Kind() != reflect.Func || reflect.ValueOf(fn).IsNil() {
+		return nil, fmt.Errorf("register task %q: %w", name, tasks.ErrTaskMustBeFunc)
+	}
+	if err := tasks.ValidateTask(fn); err != nil {
+		return nil, fmt.Errorf("register task %q: %w", name, err)
+	}
+	t := &task{name: name, function: reflect.ValueOf(fn)}
+	if err := m.inspect(t); err != nil {
+		return nil, fmt.Errorf("register task %q: %w", name, err)
+	}
+	for _, option := range opts {
+		if err := option(t); err != nil {
+			return nil, fmt.Errorf("register task %q: %w", name, err)
+		}
+	}
+	return t, nil
+}
+
+// inspect works out the parameters and results of a task.
+func (m *Middleware) inspect(t *task) error {
+	fn := t.function.Type()
+	t.context = fn.NumIn() > 0 && fn.In(0) == contextType
+	for i := range fn.NumIn() {
+		if i == 0 && t.context {
+			continue
+		}
+		param := fn.In(i)
+		if i == fn.NumIn()-1 && fn.IsVariadic() {
+			param = param.Elem()
+		}
+		t.params = append(t.params, param)
+		if err := m.travels(param); err != nil {
+			return fmt.Errorf("parameter %d (%s): %w", len(t.params), param, err)
+		}
+	}
+	t.results = fn.NumOut() - 1
+	for i := range t.results {
+		if err := m.travels(fn.Out(i)); err != nil {
+			return fmt.Errorf("result %d (%s): %w", i+1, fn.Out(i), err)
+		}
+	}
+	return nil
+}
+
+// travels returns an error when values of static type t cannot be sent.
+func (m *Middleware) travels(t reflect.Type) error {
+	if isBase(t.Kind()) || isNativeSlice(t) {
+		return nil
+	}
+	_, err := m.registry.TypeName(t)
+	return err
+}
+
+func (t *task) variadic() bool { return t.function.Type().IsVariadic() }
+
+// wireFunction makes the function that is registered with Machinery. Its
+// parameters take whatever base values a message holds; the real arguments are
+// restored from the signature. Its results are base values and envelopes.
+func (m *Middleware) wireFunction(t *task) any {
+	out := make([]reflect.Type, t.results+1)
+	for i := range t.results {
+		out[i] = anyType
+	}
+	out[t.results] = errorType
+	signature := reflect.FuncOf([]reflect.Type{contextType, argsType}, out, true)
+	return reflect.MakeFunc(signature, func(in []reflect.Value) []reflect.Value {
+		ctx := in[0].Interface().(context.Context)
+		results, err := m.call(ctx, t, in[1].Interface().([]any))
+		return wireResults(t, results, err)
+	}).Interface()
+}
+
+func wireResults(t *task, results []any, err error) []reflect.Value {
+	out := make([]reflect.Value, t.results+1)
+	for i := range t.results {
+		if err != nil {
+			out[i] = reflect.Zero(anyType)
+		} else {
+			out[i] = reflect.ValueOf(&results[i]).Elem()
+		}
+	}
+	out[t.results] = reflect.ValueOf(&err).Elem()
+	return out
+}
+
+// call runs a task on restored arguments. What can never succeed, because an
+// argument or a result cannot travel, is not retried.
+func (m *Middleware) call(ctx context.Context, t *task, reflected []any) ([]any, error) {
+	signature := tasks.SignatureFromContext(ctx)
+	args, err := m.arguments(ctx, t, signature, reflected)
+	if err != nil {
+		return nil, final(signature, err)
+	}
+	if t.context {
+		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
+	}
+	returned := t.function.Call(args)
+	if last := returned[t.results]; !last.IsNil() {
+		return nil, plainText(t, last.Interface().(error))
+	}
+	results := make([]any, t.results)
+	for i := range results {
+		if _, results[i], err = m.wireValue(ctx, returned[i].Interface()); err != nil {
+			return nil, final(signature, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
+		}
+	}
+	return results, nil
+}
+
+// final makes Machinery fail the task at once with err.
+func final(signature *tasks.Signature, err error) error {
+	if signature != nil {
+		signature.RetryCount = 0
+	}
+	return err
+}
+
+// plainText keeps an error's text from being taken for an envelope when
+// Machinery passes it to an error callback.
+func plainText(t *task, err error) error {
+	if envelope.Is(err.Error()) {
+		return fmt.Errorf("task %q: %w", t.name, err)
+	}
+	return err
+}

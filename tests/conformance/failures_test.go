@@ -1,0 +1,169 @@
+package conformance_test
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+)
+
+var failureCases = []testCase{
+	{"a failing task's error text arrives", errorText},
+	{"a retry publishes the original argument", retryPublishesTheOriginalArgument},
+	{"a retry for later keeps the argument", retryLater},
+	{"a panic fails the task", panics},
+	{"an unregistered type is refused at send", unregisteredAtSend},
+	{"a broken envelope fails the task at once", brokenEnvelope},
+	{"arguments that do not fit fail the task at once", misfits},
+	{"a result that cannot travel fails the task at once", unsendableResult},
+}
+
+func errorText(t *testing.T, f *fixture) {
+	name := f.register(t, func(Order) (Receipt, error) { return Receipt{}, errors.New("out of stock") })
+	_, err := await[Receipt](t, f, f.send(t, f.signature(t, name, order())))
+	assert.EqualError(t, err, "out of stock")
+}
+
+func retryPublishesTheOriginalArgument(t *testing.T, f *fixture) {
+	received := make(chan Order, 2)
+	var calls atomic.Int32
+	name := f.register(t, func(o *Order) (string, error) {
+		received <- *o
+		if calls.Add(1) == 1 {
+			o.ID, o.Customer, o.Notes["a"] = "changed", nil, "changed"
+			return "", errors.New("try again")
+		}
+		return o.ID, nil
+	})
+	s := f.signature(t, name, order())
+	s.RetryCount = 1
+	assert.Equal(t, "o-1", mustAwait[string](t, f, f.send(t, s)))
+	first, second := receive(t, received), receive(t, received)
+	assert.Equal(t, order(), second)
+	assert.Equal(t, order().ID, first.ID)
+}
+
+func retryLater(t *testing.T, f *fixture) {
+	var calls atomic.Int32
+	name := f.register(t, func(o Order) (string, error) {
+		if calls.Add(1) == 1 {
+			return "", tasks.NewErrRetryTaskLater("busy", 100*time.Millisecond)
+		}
+		return o.ID, nil
+	})
+	assert.Equal(t, "o-1", mustAwait[string](t, f, f.send(t, f.signature(t, name, order()))))
+}
+
+func panics(t *testing.T, f *fixture) {
+	name := f.register(t, func(o Order) (string, error) { panic("broken " + o.ID) })
+	_, err := await[string](t, f, f.send(t, f.signature(t, name, order())))
+	assert.EqualError(t, err, "broken o-1")
+}
+
+func unregisteredAtSend(t *testing.T, f *fixture) {
+	var ran atomic.Bool
+	name := f.register(t, func(any) error {
+		ran.Store(true)
+		return nil
+	})
+	_, err := f.producer.Signature(t.Context(), name, Unregistered{"s3cret"})
+	require.ErrorIs(t, err, envelope.ErrUnregistered)
+	s := &tasks.Signature{Name: name, Args: []tasks.Arg{{Value: Unregistered{"s3cret"}}}}
+	_, sendErr := f.server.SendTask(s)
+	for _, err := range []error{err, sendErr} {
+		require.ErrorContains(t, err, "conformance_test.Unregistered")
+		require.ErrorContains(t, err, "envelope.Register[conformance_test.Unregistered](")
+		require.ErrorContains(t, err, name)
+		require.NotContains(t, err.Error(), "s3cret")
+	}
+	f.workerLives(t)
+	assert.False(t, ran.Load(), "the task was published")
+}
+
+func brokenEnvelope(t *testing.T, f *fixture) {
+	var ran atomic.Bool
+	name := f.register(t, func(Order) error {
+		ran.Store(true)
+		return nil
+	})
+	for _, text := range []string{
+		`{"$envelope":1,"type":"shop.Order","data":{"id":7}}`,
+		`{"$envelope":1,"type":"shop.Order","data":{"id":"o-1"`,
+		`{"$envelope":1,"type":"shop.Nothing","data":{}}`,
+		`{"$envelope":1,"type":"shop.Line","data":{"sku":"x","quantity":1,"price":1}}`,
+		`{"$envelope":2,"type":"shop.Order","data":{}}`,
+		`{"$envelope":`,
+		`not an envelope`,
+	} {
+		s := received(name, text)
+		s.RetryCount = 3
+		_, err := await[struct{}](t, f, f.send(t, s))
+		require.ErrorContains(t, err, name, "for %s", text)
+		require.ErrorContains(t, err, "conformance_test.Order")
+	}
+	f.workerLives(t)
+	assert.False(t, ran.Load())
+}
+
+func misfits(t *testing.T, f *fixture) {
+	name := f.register(t, func(small int8, o Order) error { return nil })
+	good := f.signature(t, name, 1, order()).Args[1]
+	for _, c := range []struct {
+		args []tasks.Arg
+		want string
+	}{
+		{[]tasks.Arg{{Type: "int8", Value: 300}, good}, "argument 1 (int8)"},
+		{[]tasks.Arg{{Type: "int64", Value: 300}, good}, "argument 1 (int8)"},
+		{[]tasks.Arg{{Type: "string", Value: "x"}, good}, "argument 1 (int8)"},
+		{[]tasks.Arg{{Type: "int8", Value: 1}, {Type: "int8", Value: 1}}, "argument 2 (conformance_test.Order)"},
+		{[]tasks.Arg{{Type: "int8", Value: 1}}, "takes 2, got 1"},
+		{[]tasks.Arg{{Type: "int8", Value: 1}, good, good}, "takes 2, got 3"},
+	} {
+		s := received(name, "")
+		s.Args, s.RetryCount = c.args, 3
+		_, err := await[struct{}](t, f, f.send(t, s))
+		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, c.want)
+	}
+}
+
+func unsendableResult(t *testing.T, f *fixture) {
+	name := f.register(t, func() (any, error) { return Unregistered{"s3cret"}, nil })
+	s := f.signature(t, name)
+	s.RetryCount = 3
+	_, err := await[any](t, f, f.send(t, s))
+	require.ErrorContains(t, err, "envelope.Register[conformance_test.Unregistered](")
+	require.ErrorContains(t, err, name)
+}
+
+// received makes a signature whose text argument is published as it is, as a
+// producer without the middleware would publish it.
+func received(name, text string) *tasks.Signature {
+	return &tasks.Signature{
+		Name:    name,
+		Args:    []tasks.Arg{{Type: "string", Value: text}},
+		Headers: tasks.Headers{"envelope-format": "1"},
+	}
+}
+
+// workerLives makes sure that the worker still does its work.
+func (f *fixture) workerLives(t *testing.T) {
+	name := f.register(t, func(o Order) (string, error) { return o.ID, nil })
+	assert.Equal(t, "o-1", mustAwait[string](t, f, f.send(t, f.signature(t, name, order()))))
+}
+
+func receive[T any](t *testing.T, from <-chan T) T {
+	select {
+	case value := <-from:
+		return value
+	case <-time.After(patience):
+		require.FailNow(t, "nothing arrived")
+		panic("unreachable")
+	}
+}

@@ -1,0 +1,138 @@
+package conformance_test
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/RichardKnop/machinery/v2"
+	amqpbackend "github.com/RichardKnop/machinery/v2/backends/amqp"
+	eagerbackend "github.com/RichardKnop/machinery/v2/backends/eager"
+	redisbackend "github.com/RichardKnop/machinery/v2/backends/redis"
+	amqpbroker "github.com/RichardKnop/machinery/v2/brokers/amqp"
+	eagerbroker "github.com/RichardKnop/machinery/v2/brokers/eager"
+	redisbroker "github.com/RichardKnop/machinery/v2/brokers/redis"
+	"github.com/RichardKnop/machinery/v2/config"
+	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
+	"github.com/alicebob/miniredis/v2"
+	"github.com/go-redis/redis/v8"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+	"github.com/machinery-envelope/machinery-envelope/tests/internal/services"
+)
+
+// A transport makes Machinery servers that meet in one place.
+type transport struct {
+	name string
+	// open finds the service, or skips, and returns a function that makes
+	// servers on it. The configuration has a queue of its own.
+	open func(t *testing.T, cnf *config.Config) func() *machinery.Server
+}
+
+var transports = []transport{
+	{"eager", openEager},
+	{"embedded redis", openEmbeddedRedis},
+	{"redis", openRedis},
+	{"redis, machinery's go-redis broker", openMachineryGoRedis},
+	{"redis, machinery's redigo broker", openMachineryRedigo},
+	{"rabbitmq", openRabbitMQ},
+	{"rabbitmq, machinery's broker", openMachineryRabbitMQ},
+}
+
+func openEager(_ *testing.T, cnf *config.Config) func() *machinery.Server {
+	server := machinery.NewServer(cnf, eagerbroker.New(), eagerbackend.New(), eagerlock.New())
+	return func() *machinery.Server { return server }
+}
+
+func openEmbeddedRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	return adapterServers(t, cnf, &redis.Options{Addr: miniredis.RunT(t).Addr()})
+}
+
+func openRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	options, err := redis.ParseURL(services.Redis(t))
+	require.NoError(t, err)
+	removeRedisKeys(t, cnf, options)
+	return adapterServers(t, cnf, options)
+}
+
+func adapterServers(t *testing.T, cnf *config.Config, options *redis.Options) func() *machinery.Server {
+	client := redis.NewClient(options)
+	t.Cleanup(func() { _ = client.Close() })
+	return func() *machinery.Server {
+		return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), eagerlock.New())
+	}
+}
+
+func openMachineryGoRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	options, err := redis.ParseURL(services.Redis(t))
+	require.NoError(t, err)
+	removeRedisKeys(t, cnf, options)
+	addresses := func() []string {
+		if options.Password != "" {
+			return []string{options.Username + ":" + options.Password + "@" + options.Addr}
+		}
+		return []string{options.Addr}
+	}
+	return func() *machinery.Server {
+		return machinery.NewServer(cnf, redisbroker.NewGR(cnf, addresses(), options.DB), redisbackend.NewGR(cnf, addresses(), options.DB), eagerlock.New())
+	}
+}
+
+func openMachineryRedigo(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	options, err := redis.ParseURL(services.Redis(t))
+	require.NoError(t, err)
+	removeRedisKeys(t, cnf, options)
+	return func() *machinery.Server {
+		broker := redisbroker.New(cnf, options.Addr, options.Username, options.Password, "", options.DB)
+		backend := redisbackend.New(cnf, options.Addr, options.Username, options.Password, "", options.DB)
+		return machinery.NewServer(cnf, broker, backend, eagerlock.New())
+	}
+}
+
+// removeRedisKeys leaves a Redis that is not ours as it was.
+func removeRedisKeys(t *testing.T, cnf *config.Config, options *redis.Options) {
+	t.Cleanup(func() {
+		client := redis.NewClient(options)
+		defer func() { _ = client.Close() }()
+		require.NoError(t, client.Del(client.Context(), cnf.DefaultQueue, cnf.Redis.DelayedTasksKey).Err())
+	})
+}
+
+func openRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	useRabbitMQ(t, cnf)
+	return func() *machinery.Server {
+		return machinery.NewServer(cnf, amqpadapter.NewBroker(cnf), amqpadapter.NewBackend(cnf), eagerlock.New())
+	}
+}
+
+func openMachineryRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	useRabbitMQ(t, cnf)
+	return func() *machinery.Server {
+		return machinery.NewServer(cnf, amqpbroker.New(cnf), amqpbackend.New(cnf), eagerlock.New())
+	}
+}
+
+func useRabbitMQ(t *testing.T, cnf *config.Config) {
+	address := services.AMQP(t)
+	_, err := url.Parse(address)
+	require.NoError(t, err)
+	cnf.Broker, cnf.ResultBackend = address, address
+	cnf.AMQP = &config.AMQPConfig{
+		Exchange:      cnf.DefaultQueue,
+		ExchangeType:  "direct",
+		BindingKey:    cnf.DefaultQueue,
+		PrefetchCount: 8,
+	}
+	t.Cleanup(func() {
+		connection, err := amqp.Dial(address)
+		require.NoError(t, err)
+		defer func() { _ = connection.Close() }()
+		channel, err := connection.Channel()
+		require.NoError(t, err)
+		_, err = channel.QueueDelete(cnf.DefaultQueue, false, false, false)
+		require.NoError(t, err)
+		require.NoError(t, channel.ExchangeDelete(cnf.AMQP.Exchange, false, false))
+	})
+}

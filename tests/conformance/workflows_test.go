@@ -1,0 +1,130 @@
+package conformance_test
+
+import (
+	"context"
+	"sort"
+	"testing"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var workflowCases = []testCase{
+	{"a chain passes own types on", chainOfWrappedTasks},
+	{"a chain goes through a plain task", chainThroughPlainTask},
+	{"a group takes own types", group},
+	{"a chord's callback takes the members' results", chord},
+	{"raw own types in nested signatures", rawNestedSignatures},
+	{"callbacks get own types", callbacks},
+}
+
+func chainOfWrappedTasks(t *testing.T, f *fixture) {
+	first := f.register(t, func(o Order) (Receipt, error) { return receiptOf(o), nil })
+	second := f.register(t, func(factor float64, r Receipt) (*Receipt, error) {
+		r.Total *= factor
+		return &r, nil
+	})
+	chain, err := tasks.NewChain(f.signature(t, first, order()), f.signature(t, second, 2.0))
+	require.NoError(t, err)
+	res, err := f.server.SendChainWithContext(t.Context(), chain)
+	require.NoError(t, err)
+	want := receiptOf(order())
+	want.Total *= 2
+	assert.Equal(t, want, mustAwait[Receipt](t, f, res))
+}
+
+func chainThroughPlainTask(t *testing.T, f *fixture) {
+	count := f.register(t, func(o Order) (int64, error) { return int64(len(o.Lines)), nil })
+	double := f.registerPlain(t, func(n int64) (int64, error) { return 2 * n, nil })
+	report := f.register(t, func(n int64) (Receipt, error) { return Receipt{Count: n}, nil })
+	chain, err := tasks.NewChain(f.signature(t, count, order()), &tasks.Signature{Name: double}, f.signature(t, report))
+	require.NoError(t, err)
+	res, err := f.server.SendChain(chain)
+	require.NoError(t, err)
+	assert.Equal(t, Receipt{Count: 4}, mustAwait[Receipt](t, f, res))
+}
+
+func group(t *testing.T, f *fixture) {
+	if f.isEager() {
+		t.Log("Machinery's eager group publishes concurrently to a backend without locks; sent one by one")
+	}
+	name := f.register(t, func(line Line) (Line, error) {
+		line.Quantity++
+		return line, nil
+	})
+	var members []*tasks.Signature
+	for i := range 5 {
+		members = append(members, &tasks.Signature{Name: name, Args: []tasks.Arg{{Value: Line{SKU: "s", Quantity: i}}}})
+	}
+	g, err := tasks.NewGroup(members...)
+	require.NoError(t, err)
+	results, err := f.server.SendGroupWithContext(t.Context(), g, f.sendConcurrency())
+	require.NoError(t, err)
+	for i, res := range results {
+		assert.Equal(t, Line{SKU: "s", Quantity: i + 1}, mustAwait[Line](t, f, res))
+	}
+}
+
+// sendConcurrency is 1 where Machinery's own group sending races.
+func (f *fixture) sendConcurrency() int {
+	if f.isEager() {
+		return 1
+	}
+	return 3
+}
+
+func chord(t *testing.T, f *fixture) {
+	member := f.register(t, func(line Line) (Receipt, error) {
+		return Receipt{OrderID: line.SKU, Count: int64(line.Quantity)}, nil
+	})
+	callback := f.register(t, func(_ context.Context, title Line, receipts ...Receipt) ([]string, error) {
+		ids := []string{title.SKU}
+		for _, r := range receipts {
+			ids = append(ids, r.OrderID)
+		}
+		sort.Strings(ids[1:])
+		return ids, nil
+	})
+	g, err := tasks.NewGroup(
+		f.signature(t, member, Line{SKU: "a"}),
+		f.signature(t, member, Line{SKU: "b"}),
+		&tasks.Signature{Name: member, Args: []tasks.Arg{{Value: Line{SKU: "c"}}}},
+	)
+	require.NoError(t, err)
+	c, err := tasks.NewChord(g, &tasks.Signature{Name: callback, Args: []tasks.Arg{{Value: Line{SKU: "title"}}}})
+	require.NoError(t, err)
+	res, err := f.server.SendChordWithContext(t.Context(), c, f.sendConcurrency())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"title", "a", "b", "c"}, mustAwait[[]string](t, f, res))
+}
+
+func rawNestedSignatures(t *testing.T, f *fixture) {
+	first := f.register(t, func(Order) error { return nil })
+	got := make(chan Line, 1)
+	second := f.register(t, func(line Line) error {
+		got <- line
+		return nil
+	})
+	next := &tasks.Signature{Name: second, Immutable: true, Args: []tasks.Arg{{Value: Line{SKU: "raw"}}}}
+	s := &tasks.Signature{Name: first, Args: []tasks.Arg{{Value: order()}}, OnSuccess: []*tasks.Signature{next}}
+	f.send(t, s)
+	assert.Equal(t, Line{SKU: "raw"}, receive(t, got))
+	assert.Equal(t, []tasks.Arg{{Value: Line{SKU: "raw"}}}, next.Args, "the caller's nested signature keeps its arguments")
+}
+
+func callbacks(t *testing.T, f *fixture) {
+	outcome := make(chan string, 1)
+	succeed := f.register(t, func(o Order) (Receipt, error) { return receiptOf(o), nil })
+	fail := f.register(t, func(Receipt) error { return assert.AnError })
+	onError := f.register(t, func(text string, l Line) error {
+		outcome <- text + " " + l.SKU
+		return nil
+	})
+	failing := f.signature(t, fail)
+	failing.OnError = []*tasks.Signature{f.signature(t, onError, Line{SKU: "why"})}
+	s := f.signature(t, succeed, order())
+	s.OnSuccess = []*tasks.Signature{failing}
+	f.send(t, s)
+	assert.Equal(t, assert.AnError.Error()+" why", receive(t, outcome))
+}
