@@ -1,12 +1,15 @@
 package conformance_test
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -16,6 +19,7 @@ import (
 var failureCases = []testCase{
 	{"a failing task's error text arrives", errorText},
 	{"a retry publishes the original argument", retryPublishesTheOriginalArgument},
+	{"a retry publishes what a foreign producer sent", retryOfForeignEnvelope},
 	{"a retry for later keeps the argument", retryLater},
 	{"a panic fails the task", panics},
 	{"an unregistered type is refused at send", unregisteredAtSend},
@@ -47,6 +51,31 @@ func retryPublishesTheOriginalArgument(t *testing.T, f *fixture) {
 	first, second := receive(t, received), receive(t, received)
 	assert.Equal(t, order(), second)
 	assert.Equal(t, order().ID, first.ID)
+}
+
+func retryOfForeignEnvelope(t *testing.T, f *fixture) {
+	var calls atomic.Int32
+	text := make(chan any, 2)
+	name := f.register(t, func(ctx context.Context, l Line) error {
+		text <- tasks.SignatureFromContext(ctx).Args[0].Value
+		if calls.Add(1) == 1 {
+			return errors.New("try again")
+		}
+		return nil
+	})
+	const sent = `{"$envelope":1, "unknown": 0, "type": "shop.Line", "data": {"sku": "x", "quantity": 1, "price": 1} }`
+	s := &tasks.Signature{Name: name, RetryCount: 1, Args: []tasks.Arg{{Type: "string", Value: sent}}}
+	f.sendPastTheMiddleware(t, s)
+	assert.Equal(t, sent, receive(t, text))
+	assert.Equal(t, sent, receive(t, text))
+}
+
+// sendPastTheMiddleware publishes as a producer does that knows nothing of the
+// middleware.
+func (f *fixture) sendPastTheMiddleware(t *testing.T, s *tasks.Signature) {
+	s.UUID = "task_" + uuid.NewString()
+	inner := f.server.GetBroker().(interface{ Unwrap() brokersiface.Broker }).Unwrap()
+	require.NoError(t, inner.Publish(t.Context(), s))
 }
 
 func retryLater(t *testing.T, f *fixture) {

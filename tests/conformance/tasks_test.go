@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"math"
 	"testing"
@@ -23,6 +24,7 @@ var taskCases = []testCase{
 	{"arguments by name", argumentsByName},
 	{"a raw argument of an own type is put right", rawArgument},
 	{"a string that looks like an envelope stays a string", lookalikeString},
+	{"large and deeply nested arguments", largeAndDeep},
 	{"a task without results", noResult},
 	{"plain tasks are untouched", plainTask},
 }
@@ -162,6 +164,26 @@ func lookalikeString(t *testing.T, f *fixture) {
 
 	s := &tasks.Signature{Name: name, Args: []tasks.Arg{{Type: "string", Value: forged}, {Type: "string", Value: forged}}}
 	assert.Equal(t, forged+forged, mustAwait[string](t, f, f.send(t, s)))
+}
+
+func largeAndDeep(t *testing.T, f *fixture) {
+	lines := make([]Line, 10_000)
+	for i := range lines {
+		lines[i] = Line{SKU: "sku", Quantity: i, Price: float64(i) / 3}
+	}
+	raw := bytes.Repeat([]byte{0, 1, 254, 255}, 1<<18)
+	var deep any = Circle{Radius: 1}
+	for range 200 {
+		deep = []any{map[string]any{"inner": deep}}
+	}
+	received := make(chan []any, 1)
+	name := f.register(t, func(lines []Line, raw *[]byte, deep any) (Order, error) {
+		received <- []any{lines, *raw, deep}
+		return Order{Lines: lines, Extra: deep}, nil
+	})
+	res := f.send(t, f.signature(t, name, lines, &raw, deep))
+	assert.Equal(t, Order{Lines: lines, Extra: deep}, mustAwait[Order](t, f, res))
+	assert.Equal(t, []any{lines, raw, deep}, receive(t, received))
 }
 
 func noResult(t *testing.T, f *fixture) {
