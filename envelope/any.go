@@ -65,10 +65,7 @@ func (e *encoder) any(value any) (err error) {
 }
 
 func (e *encoder) anyList(list []any) error {
-	if err := e.enter(); err != nil {
-		return err
-	}
-	if err := e.count(len(list)); err != nil {
+	if err := e.open(len(list)); err != nil {
 		return err
 	}
 	address := reflect.ValueOf(list).Pointer()
@@ -96,7 +93,7 @@ var (
 )
 
 func (e *encoder) anyMap(m map[string]any) error {
-	if err := e.enter(); err != nil {
+	if err := e.open(len(m)); err != nil {
 		return err
 	}
 	address := reflect.ValueOf(m).Pointer()
@@ -114,9 +111,6 @@ func (e *encoder) anyMap(m map[string]any) error {
 
 // encodeStringMap writes the entries of a map, sorted by key.
 func encodeStringMap[V any](e *encoder, m map[string]V, value func(V) error) (err error) {
-	if err := e.count(len(m)); err != nil {
-		return err
-	}
 	keys := make([]string, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)
@@ -163,7 +157,7 @@ func (stringMapPlan) encode(e *encoder, v reflect.Value) error {
 		e.null()
 		return nil
 	}
-	if err := e.enter(); err != nil {
+	if err := e.open(len(m)); err != nil {
 		return err
 	}
 	err := encodeStringMap(e, m, func(value string) (err error) {

@@ -17,7 +17,7 @@ func (p *planner) array(t reflect.Type) plan {
 }
 
 func (p *arrayPlan) encode(e *encoder, v reflect.Value) error {
-	if err := e.enter(); err != nil {
+	if err := e.open(p.length); err != nil {
 		return err
 	}
 	if err := encodeElements(e, p.element, v); err != nil {

@@ -74,11 +74,15 @@ func (floatPlan) decode(d *decoder, v reflect.Value) error {
 // encode writes a complex number as its two parts, [real,imaginary].
 func (complexPlan) encode(e *encoder, v reflect.Value) error {
 	c, bits := v.Complex(), v.Type().Bits()/2
+	if err := e.open(2); err != nil {
+		return err
+	}
 	e.buf = append(e.buf, '[')
 	e.buf = appendFloat(e.buf, real(c), bits)
 	e.buf = append(e.buf, ',')
 	e.buf = appendFloat(e.buf, imag(c), bits)
 	e.buf = append(e.buf, ']')
+	e.leave()
 	return nil
 }
 

@@ -102,6 +102,9 @@ func (bigRatPlan) decode(d *decoder, v reflect.Value) error {
 // which is exact, the precision in bits, and the rounding mode by name.
 func (bigFloatPlan) encode(e *encoder, v reflect.Value) error {
 	f := v.Addr().Interface().(*big.Float)
+	if err := e.open(3); err != nil {
+		return err
+	}
 	e.buf = append(e.buf, '[', '"')
 	e.buf = f.Append(e.buf, 'p', 0)
 	e.buf = append(e.buf, '"', ',')
@@ -109,6 +112,7 @@ func (bigFloatPlan) encode(e *encoder, v reflect.Value) error {
 	e.buf = append(e.buf, ',', '"')
 	e.buf = append(e.buf, f.Mode().String()...)
 	e.buf = append(e.buf, '"', ']')
+	e.leave()
 	return nil
 }
 

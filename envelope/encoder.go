@@ -62,9 +62,12 @@ func (e *encoder) enter() error {
 
 func (e *encoder) leave() { e.depth-- }
 
-// count notes that n more elements are being written.
-func (e *encoder) count(n int) error {
-	e.elements += n
+// open goes one level deeper, into so many elements.
+func (e *encoder) open(elements int) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	e.elements += elements
 	if e.elements > e.settings.maxElements {
 		return limited("MaxElements", e.settings.maxElements)
 	}

@@ -148,7 +148,7 @@ func (textKey) text(_ context.Context, key reflect.Value) (string, error) {
 
 func (textKey) parse(_ context.Context, text string, key reflect.Value) error {
 	if err := key.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-		return marshalerFault(key.Type(), "UnmarshalText", err)
+		return unmarshalerFault(key.Type(), "UnmarshalText", err)
 	}
 	return nil
 }

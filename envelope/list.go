@@ -16,10 +16,7 @@ func (p listPlan[E]) encode(e *encoder, v reflect.Value) (err error) {
 		e.null()
 		return nil
 	}
-	if err := e.enter(); err != nil {
-		return err
-	}
-	if err := e.count(len(list)); err != nil {
+	if err := e.open(len(list)); err != nil {
 		return err
 	}
 	e.buf = append(e.buf, '[')

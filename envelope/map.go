@@ -37,7 +37,7 @@ func (p *mapPlan) encode(e *encoder, v reflect.Value) error {
 		return nil
 	}
 	address := v.Pointer()
-	if err := e.enter(); err != nil {
+	if err := e.open(v.Len()); err != nil {
 		return err
 	}
 	if err := e.visit(p.goType, address, 0); err != nil {
@@ -52,9 +52,6 @@ func (p *mapPlan) encode(e *encoder, v reflect.Value) error {
 }
 
 func (p *mapPlan) encodeEntries(e *encoder, v reflect.Value) error {
-	if err := e.count(v.Len()); err != nil {
-		return err
-	}
 	entries, values, err := p.sorted(e, v)
 	if err != nil {
 		return withinEntry(err)

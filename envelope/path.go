@@ -57,6 +57,9 @@ func rooted(typeName string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if whole, ok := err.(*Error); ok {
+		return whole
+	}
 	result := &Error{Type: typeName, Err: err}
 	if l, ok := err.(*located); ok {
 		result.Path, result.Err = l.path(), l.err

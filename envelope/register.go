@@ -146,7 +146,7 @@ func checkRegistrable(t reflect.Type) error {
 	if t.Kind() == reflect.Interface {
 		return faultf(ErrRegistration, "an interface: use envelope.RegisterInterface")
 	}
-	if t.Kind() == reflect.Pointer && t.Name() == "" {
+	if t.Kind() == reflect.Pointer {
 		return faultf(ErrRegistration, "a pointer: register %s, pointers to it are known with it", t.Elem())
 	}
 	if _, ok := builtinByType[t]; ok {

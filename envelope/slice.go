@@ -25,7 +25,7 @@ func (p *slicePlan) encode(e *encoder, v reflect.Value) error {
 		return nil
 	}
 	address, length := v.Pointer(), v.Len()
-	if err := e.enter(); err != nil {
+	if err := e.open(length); err != nil {
 		return err
 	}
 	if err := e.visit(p.goType, address, length); err != nil {
@@ -41,12 +41,8 @@ func (p *slicePlan) encode(e *encoder, v reflect.Value) error {
 
 // encodeElements writes all elements of a slice or array, in brackets.
 func encodeElements(e *encoder, element plan, v reflect.Value) error {
-	length := v.Len()
-	if err := e.count(length); err != nil {
-		return err
-	}
 	e.buf = append(e.buf, '[')
-	for i := range length {
+	for i := range v.Len() {
 		if i > 0 {
 			e.buf = append(e.buf, ',')
 		}

@@ -65,13 +65,17 @@ func (d *decoder) opened(v reflect.Value) (label string, err error) {
 	if err != nil {
 		return "", err
 	}
+	x, err := parseExpression(h.expression, d.settings)
+	if err != nil {
+		return "", err
+	}
 	if err := h.checkOutermost(); err != nil {
 		return h.expression, err
 	}
 	if v.Kind() == reflect.Interface {
 		return h.expression, d.dynamicInto(h, v)
 	}
-	return h.expression, d.static(h, v)
+	return h.expression, d.static(h, x, v)
 }
 
 // dynamicInto reads data of the type that the envelope names into an interface.
@@ -85,12 +89,8 @@ func (d *decoder) dynamicInto(h header, v reflect.Value) error {
 }
 
 // static reads data into a value whose type decides, if the envelope's type fits it.
-func (d *decoder) static(h header, v reflect.Value) error {
+func (d *decoder) static(h header, x *expression, v reflect.Value) error {
 	t := v.Type()
-	x, err := parseExpression(h.expression, d.settings)
-	if err != nil {
-		return err
-	}
 	switch {
 	case d.catalog.fits(x, t):
 		return d.data(h, v)
