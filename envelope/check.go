@@ -3,6 +3,7 @@ package envelope
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -13,25 +14,37 @@ import (
 // each finding, which fall under ErrUnregistered, ErrUnsupported and ErrUnknownVersion.
 func (r *Registry) Check() error {
 	c := r.catalog.Load()
-	types := make([]*registration, 0, len(c.byType))
-	for _, registered := range c.byType {
-		types = append(types, registered)
-	}
-	slices.SortFunc(types, func(a, b *registration) int { return cmp.Compare(a.name, b.name) })
+	registrations := slices.SortedFunc(maps.Values(c.byType), func(a, b *registration) int {
+		return cmp.Compare(a.name, b.name)
+	})
 	var findings []error
-	reported := map[problem]bool{}
-	for _, registered := range types {
+	reported := map[place]bool{}
+	for _, registered := range registrations {
 		findings = append(findings, c.checkLadder(registered)...)
-		for _, found := range c.problems(registered) {
-			// What lies in a named type is reported once, though many may hold it.
-			key := problem{owner: found.owner, steps: found.steps}
-			if !reported[key] {
-				reported[key] = true
-				findings = append(findings, &Error{Type: registered.name, Path: found.steps, Err: found.err})
-			}
+		for _, root := range registered.roots() {
+			findings = append(findings, c.checkType(root, reported)...)
 		}
 	}
 	return errors.Join(findings...)
+}
+
+// A place is one in the definition of a named type. It is reported once, though many types may hold that type.
+type place struct {
+	owner  reflect.Type
+	inside string
+}
+
+func (c *catalog) checkType(t reflect.Type, reported map[place]bool) (findings []error) {
+	p := newPlanner(c)
+	p.plan(t)
+	for _, found := range p.problems {
+		here := place{owner: found.owner, inside: found.inside}
+		if !reported[here] {
+			reported[here] = true
+			findings = append(findings, &Error{Type: c.label(t), Path: found.path, Err: found.err})
+		}
+	}
+	return findings
 }
 
 // checkLadder finds the versions that cannot be read.
@@ -45,16 +58,15 @@ func (c *catalog) checkLadder(r *registration) (findings []error) {
 	return findings
 }
 
-// problems finds what cannot be carried in a registered type and its older versions.
-func (c *catalog) problems(r *registration) []problem {
-	p := newPlanner(c)
-	p.plan(r.goType)
+// roots lists the types that a registration makes readable: its own, and those of older versions.
+func (r *registration) roots() []reflect.Type {
+	roots := []reflect.Type{r.goType}
 	for version := 1; version < r.version; version++ {
 		if step, ok := r.ladder[version]; ok && r.codec == nil {
-			p.plan(step.oldType)
+			roots = append(roots, step.oldType)
 		}
 	}
-	return p.problems
+	return roots
 }
 
 // checkOwn refuses a type for what lies in its own definition and no later registration could change. The
@@ -67,7 +79,7 @@ func (c *catalog) checkOwn(r *registration) error {
 	p.plan(r.goType)
 	for _, found := range p.problems {
 		if found.owner == r.goType && !errors.Is(found.err, ErrUnregistered) {
-			return &Error{Type: r.name, Path: found.steps, Err: found.err}
+			return &Error{Type: r.name, Path: found.path, Err: found.err}
 		}
 	}
 	return nil

@@ -35,15 +35,23 @@ type planner struct {
 	catalog  *catalog
 	plans    map[reflect.Type]plan
 	steps    []string
-	owners   []reflect.Type
+	owners   []owner
 	problems []problem
+}
+
+// An owner is a named type, and where in the steps its definition begins.
+type owner struct {
+	goType reflect.Type
+	begin  int
 }
 
 // A problem is a reason why a type cannot be carried. Its owner is the named type in whose definition it lies.
 type problem struct {
 	owner reflect.Type
-	steps string
-	err   error
+	// inside leads to the problem from its owner, path from the root.
+	inside string
+	path   string
+	err    error
 }
 
 func newPlanner(c *catalog) *planner {
@@ -68,7 +76,7 @@ func (p *planner) settle(t reflect.Type, result plan) planned {
 		return planned{plan: result}
 	}
 	first := p.problems[0]
-	return planned{err: &Error{Type: p.catalog.label(t), Path: first.steps, Err: first.err}}
+	return planned{err: &Error{Type: p.catalog.label(t), Path: first.path, Err: first.err}}
 }
 
 // label names a type in errors: by its wire name if it has one.
@@ -88,7 +96,7 @@ func (p *planner) plan(t reflect.Type) plan {
 		return known
 	}
 	if t.Name() != "" {
-		p.owners = append(p.owners, t)
+		p.owners = append(p.owners, owner{goType: t, begin: len(p.steps)})
 		defer func() { p.owners = p.owners[:len(p.owners)-1] }()
 	}
 	if registered, ok := p.catalog.byType[t]; ok {
@@ -113,11 +121,16 @@ func (p *planner) step(step string, t reflect.Type) plan {
 
 // fail notes a problem at the current place, and stands in for the plan that cannot be made.
 func (p *planner) fail(err error) plan {
-	var owner reflect.Type
+	var nearest owner
 	if len(p.owners) > 0 {
-		owner = p.owners[len(p.owners)-1]
+		nearest = p.owners[len(p.owners)-1]
 	}
-	p.problems = append(p.problems, problem{owner: owner, steps: joinSteps(p.steps), err: err})
+	p.problems = append(p.problems, problem{
+		owner:  nearest.goType,
+		inside: joinSteps(p.steps[nearest.begin:]),
+		path:   joinSteps(p.steps),
+		err:    err,
+	})
 	return failedPlan{err: err}
 }
 

@@ -149,11 +149,11 @@ func checkRegistrable(t reflect.Type) error {
 	if t.Kind() == reflect.Pointer {
 		return faultf(ErrRegistration, "a pointer: register %s, pointers to it are known with it", t.Elem())
 	}
-	if _, ok := builtinByType[t]; ok {
-		return faultf(ErrRegistration, "built in: needs no registration")
-	}
 	if t.Name() == "" {
 		return faultf(ErrRegistration, "not a defined type: only those have names")
+	}
+	if _, ok := builtinByType[t]; ok {
+		return faultf(ErrRegistration, "built in: needs no registration")
 	}
 	return nil
 }
