@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -17,7 +18,26 @@ func TestMain(m *testing.M) {
 }
 
 func TestRun(t *testing.T) {
-	stdout, stderr, status := runDemo(t.Context())
+	assertSolves(t)
+}
+
+func TestRunOnRealServers(t *testing.T) {
+	for _, variable := range []string{"REDIS_URL", "AMQP_URL"} {
+		t.Run(variable, func(t *testing.T) {
+			url := os.Getenv(variable)
+			if url == "" && os.Getenv("CI") == "true" {
+				t.Fatalf("%s is not set: CI must test on a real server", variable)
+			}
+			if url == "" {
+				t.Skipf("%s is not set: no server to test on", variable)
+			}
+			assertSolves(t, "-broker", url)
+		})
+	}
+}
+
+func assertSolves(t *testing.T, arguments ...string) {
+	stdout, stderr, status := runDemo(t.Context(), arguments...)
 	require.Equal(t, statusOK, status, stderr)
 	assert.Empty(t, stderr)
 
@@ -26,8 +46,17 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, stdout, `{"$envelope":1,"type":"tsp.NearestNeighbour","data":{"start":0}}`)
 	assert.Contains(t, stdout, "52 of 52 tours, the best 7542 long\n")
 	assert.Contains(t, stdout, "keeps the one of 7542\n")
-	assert.Contains(t, stdout, "length    7542, the proven optimum\n")
+	assert.Contains(t, stdout, "length    7542, 0.00 % over the proven optimum of 7542\n")
 	assert.Regexp(t, `\ntime      \d+\.\d\d s\n$`, stdout)
+}
+
+func TestRunCleansUp(t *testing.T) {
+	server := miniredis.RunT(t)
+	assertSolves(t, "-broker", "redis://"+server.Addr())
+	for _, key := range server.Keys() {
+		// What wakes up a worker that is to stop expires by itself.
+		assert.Contains(t, key, ":wake:")
+	}
 }
 
 func TestRunOnAProblemFromAFile(t *testing.T) {

@@ -11,10 +11,10 @@ const usage = `Solves a travelling-salesman problem with Machinery tasks that ta
 
 usage: example_app [-broker url] [-problem file]
 
-  -broker url    redis://host:port/database or amqp://user:password@host:port/vhost
-                 (without it: a Redis inside this process)
+  -broker url    redis://host:port/database, amqp://user:password@host:port/vhost,
+                 or embedded, a Redis inside this process (the default)
   -problem file  a TSPLIB file with coordinates of EDGE_WEIGHT_TYPE EUC_2D
-                 (without it: berlin52, which is built in)
+                 (by default berlin52, which is built in)
 `
 
 type options struct {

@@ -13,13 +13,6 @@ func (r Report) Verdict() string {
 	if r.Optimum == 0 {
 		return "the optimum is not known"
 	}
-	if r.Tour.Length == r.Optimum {
-		return "the proven optimum"
-	}
-	return fmt.Sprintf("%.2f %% over the proven optimum of %d", r.Excess(), r.Optimum)
-}
-
-// Excess is how much longer the tour is than the optimum, in percent.
-func (r Report) Excess() float64 {
-	return 100 * float64(r.Tour.Length-r.Optimum) / float64(r.Optimum)
+	excess := 100 * float64(r.Tour.Length-r.Optimum) / float64(r.Optimum)
+	return fmt.Sprintf("%.2f %% over the proven optimum of %d", excess, r.Optimum)
 }
