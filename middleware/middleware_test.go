@@ -397,3 +397,61 @@ func TestAwaitRefusesAResultOfAnotherType(t *testing.T) {
 	_, err = run[int](t, server, m, "order")
 	assert.ErrorIs(t, err, envelope.ErrTypeMismatch)
 }
+
+// counter is an eager broker that counts what is published.
+type counter struct {
+	brokersiface.Broker
+	eager.Mode
+	published int
+}
+
+func (c *counter) Publish(ctx context.Context, s *tasks.Signature) error {
+	c.published++
+	return c.Broker.Publish(ctx, s)
+}
+
+func TestWhatCannotBeOpenedIsNotRetried(t *testing.T) {
+	inner := eager.New()
+	broker := &counter{Broker: inner, Mode: inner.(eager.Mode)}
+	server, m := install(t, broker)
+	require.NoError(t, m.RegisterTask("broken", func(order) error { return nil }))
+	require.NoError(t, m.RegisterTask("unsendable", func(order) (any, error) { return stranger{}, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	for name, argument := range map[string]string{
+		"broken":     `{"$envelope":1,"type":"shop.Order","data":7}`,
+		"unsendable": orderOnWire,
+	} {
+		broker.published = 0
+		s := &tasks.Signature{Name: name, RetryCount: 3, Args: []tasks.Arg{{Type: "string", Value: argument}}}
+		s.Headers = tasks.Headers{middleware.FormatHeader: "1"}
+		res, err := server.SendTask(s)
+		require.NoError(t, err)
+		_, err = middleware.Await[struct{}](t.Context(), m, res)
+		require.ErrorContains(t, err, name)
+		assert.Equal(t, 1, broker.published)
+	}
+}
+
+func TestRestoredArgumentsAreNotKeptAfterTheTask(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("t", func(o order) (string, error) { return o.ID, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	_, err := run[string](t, server, m, "t", order{"o-1", 2.5})
+	require.NoError(t, err)
+	assert.Zero(t, m.Restored())
+}
+
+func TestAStringParameterOpensOnlyTheEnvelopeOfAString(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("t", func(text string, pointer *string) (string, error) { return text + *pointer, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	for _, text := range []string{orderOnWire, `{"$envelope":`, `{"$envelope":1,"type":"string","data":7`} {
+		s := &tasks.Signature{Name: "t", Headers: tasks.Headers{middleware.FormatHeader: "1"}}
+		s.Args = []tasks.Arg{{Type: "string", Value: text}, {Type: "string", Value: text}}
+		res, err := server.SendTask(s)
+		require.NoError(t, err)
+		got, err := middleware.Await[string](t.Context(), m, res)
+		require.NoError(t, err)
+		assert.Equal(t, text+text, got)
+	}
+}
