@@ -80,26 +80,35 @@ func (d *decoder) nested(place reflect.Type) (reflect.Value, error) {
 	if err := h.checkNested(); err != nil {
 		return reflect.Value{}, err
 	}
-	value, err := d.dynamic(h, place)
+	w, err := d.catalog.chosen(h.expression, place)
 	if err != nil {
 		return reflect.Value{}, err
+	}
+	value, err := d.dynamic(h, w)
+	if err != nil {
+		return reflect.Value{}, withinDynamic(w.expression, err)
 	}
 	d.leave()
 	return value, d.endEnvelope()
 }
 
-// dynamic reads the data of an envelope into a new value of the type that it names, if that may stand in the place.
-func (d *decoder) dynamic(h header, place reflect.Type) (reflect.Value, error) {
-	w, err := d.catalog.wireNamed(h.expression)
+// chosen returns the wire of the type that an envelope names, if that may stand in a place of the given interface type.
+func (c *catalog) chosen(expression string, place reflect.Type) (*wire, error) {
+	w, err := c.wireNamed(expression)
 	if err != nil {
-		return reflect.Value{}, err
+		return nil, err
 	}
 	if w.staticOnly {
-		return reflect.Value{}, faultf(ErrTypeMismatch, "%s is StaticOnly: a message cannot choose it", w.expression)
+		return nil, faultf(ErrTypeMismatch, "%s is StaticOnly: a message cannot choose it", w.expression)
 	}
 	if !w.goType.Implements(place) {
-		return reflect.Value{}, faultf(ErrTypeMismatch, "%s does not implement %s", w.expression, place)
+		return nil, faultf(ErrTypeMismatch, "%s does not implement %s", w.expression, place)
 	}
+	return w, nil
+}
+
+// dynamic reads the data of an envelope into a new value of the type that it names.
+func (d *decoder) dynamic(h header, w *wire) (reflect.Value, error) {
 	read, err := d.catalog.planAt(w.goType, h)
 	if err != nil {
 		return reflect.Value{}, err
@@ -108,8 +117,5 @@ func (d *decoder) dynamic(h header, place reflect.Type) (reflect.Value, error) {
 		return reflect.Value{}, err
 	}
 	value := reflect.New(w.goType).Elem()
-	if err := read.decode(d, value); err != nil {
-		return reflect.Value{}, withinDynamic(w.expression, err)
-	}
-	return value, nil
+	return value, read.decode(d, value)
 }

@@ -80,7 +80,11 @@ func (d *decoder) opened(v reflect.Value) (label string, err error) {
 
 // dynamicInto reads data of the type that the envelope names into an interface.
 func (d *decoder) dynamicInto(h header, v reflect.Value) error {
-	value, err := d.dynamic(h, v.Type())
+	w, err := d.catalog.chosen(h.expression, v.Type())
+	if err != nil {
+		return err
+	}
+	value, err := d.dynamic(h, w)
 	if err != nil {
 		return err
 	}
