@@ -1,8 +1,6 @@
 package main
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // NearestNeighbour begins at a city and always goes on to the nearest one that is left.
 type NearestNeighbour struct {

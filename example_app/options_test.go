@@ -56,7 +56,7 @@ func TestParseOptionsRefuses(t *testing.T) {
 		"flag alone":     {[]string{"-problem"}, "flag needs an argument: -problem"},
 		"argument":       {[]string{"berlin52.tsp"}, `unexpected argument "berlin52.tsp"`},
 		"missing file":   {[]string{"-problem", missing}, `invalid value "` + missing + `" for flag -problem: open ` + missing + `: no such file or directory`},
-		"directory":      {[]string{"-problem", directory}, `invalid value "` + directory + `" for flag -problem: after line 0: read ` + directory + `: is a directory`},
+		"directory":      {[]string{"-problem", directory}, `invalid value "` + directory + `" for flag -problem: read ` + directory + `: is a directory`},
 		"bad file":       {[]string{"-problem", bad}, `invalid value "` + bad + `" for flag -problem: line 1: EDGE_WEIGHT_TYPE is "GEO", want EUC_2D`},
 		"unknown scheme": {[]string{"-broker", "kafka://localhost"}, `invalid value for flag -broker: unknown scheme "kafka", want redis or amqp`},
 		"no broker":      {[]string{"-broker", ""}, `invalid value for flag -broker: unknown scheme "", want redis or amqp`},

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// progress counts the tours that the workers find. It counts them here, in the process of the workers: results
-// on RabbitMQ can be read only once, and the chord's callback needs them.
+// progress counts the tours where they are found, in the process of the workers. To ask for the results of the group
+// would not do: RabbitMQ hands each out once, and waiting for the chord takes them.
 type progress struct {
 	mutex sync.Mutex
 	out   io.Writer

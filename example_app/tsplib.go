@@ -40,8 +40,11 @@ func parseProblem(r io.Reader) (Problem, error) {
 			return Problem{}, fmt.Errorf("line %d: %w", number, err)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return Problem{}, fmt.Errorf("after line %d: %w", number, err)
+	if errors.Is(lines.Err(), bufio.ErrTooLong) {
+		return Problem{}, fmt.Errorf("line %d is too long", number+1)
+	}
+	if lines.Err() != nil {
+		return Problem{}, lines.Err()
 	}
 	return file.problem()
 }

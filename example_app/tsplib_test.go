@@ -91,7 +91,7 @@ func TestParseProblemRefuses(t *testing.T) {
 		"another section":      {header + "1 0 0\nTOUR_SECTION\n", "line 7: want a node and two coordinates, got 1 fields"},
 		"escape in name":       {"NAME: \x1b[2J\n", `line 1: NAME "\x1b[2J" is not plain text`},
 		"name not in UTF-8":    {"NAME: Gr\xf6tschel\n", `line 1: NAME "Gr\xf6tschel" is not plain text`},
-		"endless line":         {"NAME: x\n" + strings.Repeat("x", 1<<20), "after line 1: bufio.Scanner: token too long"},
+		"endless line":         {"NAME: x\n" + strings.Repeat("x", 1<<20), "line 2 is too long"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
