@@ -33,7 +33,7 @@ func TestCheckReportsEverythingAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, envelope.ErrUnknownVersion)
 	assert.EqualError(t, err, `test.Current: there is no Upgrade from version 1 to 2
 test.Current: there is no Upgrade from version 2 to 3
-test.Order.Buyer.Account: unexported field balance would be dropped: register envelope_test.account with IgnoreUnexported or Convert
+test.Order.Buyer.Account.balance: unexported field would be dropped: register envelope_test.account with IgnoreUnexported or Convert
 test.Order.Buyer.Notify: func values cannot be carried
 test.Order.Packing: interface envelope_test.shopPacking is not registered: call envelope.RegisterInterface[envelope_test.shopPacking](r, "…")`)
 	_ = account{}.balance

@@ -26,10 +26,16 @@ type layout struct {
 	hidden []hiddenField
 	// pointers leads to the embedded pointers.
 	pointers []hiddenField
-	// unexported names the first field that would be dropped for being unexported.
-	unexported string
-	// sealed names an embedded pointer that cannot be set, to an unexported struct.
-	sealed string
+	// unexported are the fields that would be dropped for being so.
+	unexported []droppedField
+	// sealed leads to embedded pointers to unexported structs, which cannot be set.
+	sealed []hiddenField
+}
+
+// A droppedField is an unexported field of the struct itself, or of one that it embeds.
+type droppedField struct {
+	owner  reflect.Type
+	goName string
 }
 
 type hiddenField struct {
@@ -42,13 +48,15 @@ type embedding struct {
 	goType reflect.Type
 	index  []int
 	goName string
+	// owner is the outermost struct, or the nearest embedded one that could be registered to travel as a whole.
+	owner reflect.Type
 }
 
 // layoutOf works out the layout of a struct type, level by level of embedding.
 func (c *catalog) layoutOf(t reflect.Type) layout {
 	var found layout
 	visited := map[reflect.Type]bool{}
-	for level := []embedding{{goType: t}}; len(level) > 0; {
+	for level := []embedding{{goType: t, owner: t}}; len(level) > 0; {
 		count := map[reflect.Type]int{}
 		for _, e := range level {
 			count[e.goType]++
@@ -82,19 +90,19 @@ func (c *catalog) explore(e embedding, count int, found *layout) (next []embeddi
 			continue
 		}
 		if !source.IsExported() && !isEmbeddedStruct(source) {
-			found.drop(e.goName + "." + source.Name)
+			found.drop(e, source)
 			continue
 		}
-		f := newField(source, tag, append(slices.Clone(e.index), i), e.goName)
+		f := newField(source, tag, append(slices.Clone(e.index), i), e.nameOf(source))
 		if !f.tagged && isEmbeddedStruct(source) && !c.isWhole(embeddedType(source)) {
 			if source.Type.Kind() == reflect.Pointer {
 				found.embedPointer(source, f)
 			}
-			next = append(next, embedding{goType: embeddedType(source), index: f.index, goName: f.goName})
+			next = append(next, e.into(source, f))
 			continue
 		}
 		if !source.IsExported() && !c.isReachable(source) {
-			found.drop(f.goName)
+			found.drop(e, source)
 			continue
 		}
 		for range min(count, 2) {
@@ -105,9 +113,10 @@ func (c *catalog) explore(e embedding, count int, found *layout) (next []embeddi
 }
 
 func (l *layout) embedPointer(source reflect.StructField, f field) {
-	l.pointers = append(l.pointers, hiddenField{index: f.index, goName: f.goName})
+	pointer := hiddenField{index: f.index, goName: f.goName}
+	l.pointers = append(l.pointers, pointer)
 	if !source.IsExported() {
-		l.sealed = cmp.Or(l.sealed, f.goName)
+		l.sealed = append(l.sealed, pointer)
 	}
 }
 
@@ -117,8 +126,16 @@ func (c *catalog) isReachable(source reflect.StructField) bool {
 	return source.Type.Kind() == reflect.Struct && !c.isWhole(source.Type) && own == noMarshalers && err == nil
 }
 
-func (l *layout) drop(goName string) {
-	l.unexported = cmp.Or(l.unexported, strings.TrimPrefix(goName, "."))
+func (l *layout) drop(e embedding, source reflect.StructField) {
+	l.unexported = append(l.unexported, droppedField{owner: e.owner, goName: e.nameOf(source)})
+}
+
+// nameOf returns the name of a field as it is reached from the outermost struct.
+func (e *embedding) nameOf(source reflect.StructField) string {
+	if e.goName == "" {
+		return source.Name
+	}
+	return e.goName + "." + source.Name
 }
 
 // isWhole tells whether values of t travel in a form of their own, so that embedding t does not spread its fields.
@@ -141,14 +158,19 @@ func isEmbeddedStruct(source reflect.StructField) bool {
 	return source.Anonymous && embeddedType(source).Kind() == reflect.Struct
 }
 
-func newField(source reflect.StructField, tag string, index []int, parent string) field {
+// into goes on to a struct that is embedded.
+func (e *embedding) into(source reflect.StructField, f field) embedding {
+	inner := embedding{goType: embeddedType(source), index: f.index, goName: f.goName, owner: e.owner}
+	if source.IsExported() {
+		inner.owner = inner.goType
+	}
+	return inner
+}
+
+func newField(source reflect.StructField, tag string, index []int, goName string) field {
 	name, options, _ := strings.Cut(tag, ",")
 	if !isTagName(name) {
 		name = ""
-	}
-	goName := source.Name
-	if parent != "" {
-		goName = parent + "." + source.Name
 	}
 	return field{
 		name:   cmp.Or(name, source.Name),

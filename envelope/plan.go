@@ -96,8 +96,7 @@ func (p *planner) plan(t reflect.Type) plan {
 		return known
 	}
 	if t.Name() != "" {
-		p.owners = append(p.owners, owner{goType: t, begin: len(p.steps)})
-		defer func() { p.owners = p.owners[:len(p.owners)-1] }()
+		defer p.in(t)()
 	}
 	if registered, ok := p.catalog.byType[t]; ok {
 		return p.registered(registered)
@@ -109,6 +108,19 @@ func (p *planner) plan(t reflect.Type) plan {
 func keep[P plan](p *planner, t reflect.Type, result P) P {
 	p.plans[t] = result
 	return result
+}
+
+// in makes t the owner of the problems that follow, until the returned function is called.
+func (p *planner) in(t reflect.Type) (out func()) {
+	p.owners = append(p.owners, owner{goType: t, begin: len(p.steps)})
+	return func() { p.owners = p.owners[:len(p.owners)-1] }
+}
+
+// failAt notes a problem one step further in.
+func (p *planner) failAt(step string, err error) {
+	p.steps = append(p.steps, step)
+	p.fail(err)
+	p.steps = p.steps[:len(p.steps)-1]
 }
 
 // step plans what lies one step further in.

@@ -11,10 +11,9 @@ type promotedPlan struct {
 }
 
 func (p *planner) promoted(t reflect.Type, own marshalers) plan {
-	field, others := p.catalog.embeddedMarshaler(t, own)
-	if others != "" {
-		return p.fail(faultf(ErrUnsupported, "%s, promoted from %s, would hide the field %s",
-			own.methods()[0], field.Name, others))
+	field, hidden := p.catalog.embeddedMarshaler(t, own)
+	for _, name := range hidden {
+		p.failAt("."+name, faultf(ErrUnsupported, "hidden by the marshalers promoted from %s", field.Name))
 	}
 	if !field.IsExported() {
 		return ownMarshalers(own)
@@ -24,8 +23,8 @@ func (p *planner) promoted(t reflect.Type, own marshalers) plan {
 	return result
 }
 
-// embeddedMarshaler returns the field that the methods are promoted from, and the name of one that they would hide.
-func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source reflect.StructField, hidden string) {
+// embeddedMarshaler returns the field that the methods are promoted from, and the names of those that they hide.
+func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source reflect.StructField, hidden []string) {
 	registered := c.byType[t]
 	dropsUnexported := registered != nil && registered.ignoreUnexported
 	for field := range t.Fields() {
@@ -35,7 +34,7 @@ func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source refl
 		case field.Tag.Get("json") == "-", field.Name == "_":
 		case !field.IsExported() && dropsUnexported:
 		default:
-			hidden = field.Name
+			hidden = append(hidden, field.Name)
 		}
 	}
 	return source, hidden

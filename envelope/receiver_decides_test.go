@@ -88,7 +88,10 @@ func TestUnknownTypesAreRefused(t *testing.T) {
 	r := newShop(t)
 	for _, name := range []string{"shop.Nothing", "[]shop.Nothing", "map[shop.Nothing]int", "map[string]*shop.Nothing"} {
 		for _, read := range []func() error{
-			func() error { var target shopLine; return r.Unmarshal(context.Background(), opened(name, "{}"), &target) },
+			func() error {
+				var target shopLine
+				return r.Unmarshal(context.Background(), opened(name, "{}"), &target)
+			},
 			func() error { _, err := r.UnmarshalAny(context.Background(), opened(name, "{}")); return err },
 		} {
 			err := read()

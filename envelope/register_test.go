@@ -56,9 +56,9 @@ func TestUnexportedFieldsAreRefusedAtRegister(t *testing.T) {
 		lock sync.Mutex `json:"-"`
 		_    int
 	}
-	text := "test.Subject: unexported field key would be dropped: register envelope_test.secret with IgnoreUnexported or Convert"
-	requireUnsupported(t, registers[secret](), text)
-	require.ErrorContains(t, registers[embedding](), "unexported field hidden.name would be dropped")
+	text := ": unexported field would be dropped: register envelope_test."
+	requireUnsupported(t, registers[secret](), "test.Subject.key"+text+"secret with IgnoreUnexported or Convert")
+	requireUnsupported(t, registers[embedding](), "test.Subject.hidden.name"+text+"embedding with IgnoreUnexported or Convert")
 	require.NoError(t, registers[dashed]())
 	_, _ = secret{key: ""}.key, embedding{hidden: hidden{name: ""}}.name
 }
@@ -137,17 +137,17 @@ func TestPromotedMarshalersThatHideFieldsAreRefusedAtRegister(t *testing.T) {
 		Unit string `json:"-"`
 	}
 	requireUnsupported(t, registers[stamped](),
-		"test.Subject: MarshalJSON, promoted from Time, would hide the field Note")
+		"test.Subject.Note: hidden by the marshalers promoted from Time")
 	requireUnsupported(t, registers[throughPointer](),
-		"test.Subject: MarshalJSON, promoted from Int, would hide the field Unit")
+		"test.Subject.Unit: hidden by the marshalers promoted from Int")
 	requireUnsupported(t, registers[halfOverridden](),
-		"test.Subject: MarshalJSON, promoted from Time, would hide the field Note")
+		"test.Subject.Note: hidden by the marshalers promoted from Time")
 	requireUnsupported(t, registers[genericPromoted[int]](),
-		"test.Subject: MarshalJSON, promoted from Int, would hide the field Note")
+		"test.Subject.Note: hidden by the marshalers promoted from Int")
 	require.NoError(t, registers[alone]())
 	require.NoError(t, registers[overridden]())
 	require.NoError(t, registers[genericOverridden[string]]())
-	require.ErrorContains(t, registers[deeper](), "unexported field stamp")
+	require.ErrorContains(t, registers[deeper](), "test.Subject.stamp: unexported field")
 	_ = deeper{}.stamp
 }
 
@@ -158,7 +158,7 @@ func TestEmbeddedPointersToUnexportedStructsAreRefusedAtRegister(t *testing.T) {
 		Name string
 	}
 	requireUnsupported(t, registers[derived](),
-		"test.Subject: embedded pointer base to an unexported struct cannot be set")
+		"test.Subject.base: embedded pointer to an unexported struct cannot be set")
 }
 
 func TestMapKeysThatTextCannotCarryAreRefusedAtRegister(t *testing.T) {

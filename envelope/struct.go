@@ -28,12 +28,12 @@ type structField struct {
 func (p *planner) structure(t reflect.Type) plan {
 	result := keep(p, t, &structPlan{byName: map[string]int{}, folded: map[string]int{}})
 	found := p.catalog.layoutOf(t)
-	if found.sealed != "" {
-		return p.fail(faultf(ErrUnsupported, "embedded pointer %s to an unexported struct cannot be set", found.sealed))
+	for _, pointer := range found.sealed {
+		p.failAt("."+pointer.goName, unsupported("embedded pointer to an unexported struct cannot be set"))
 	}
 	registered := p.catalog.byType[t]
-	if found.unexported != "" && (registered == nil || !registered.ignoreUnexported) {
-		return p.fail(droppedField(t, found.unexported))
+	if registered == nil || !registered.ignoreUnexported {
+		p.refuseDropped(t, found.unexported)
 	}
 	result.hidden = found.hidden
 	for _, f := range found.fields {
@@ -42,12 +42,17 @@ func (p *planner) structure(t reflect.Type) plan {
 	return result
 }
 
-func droppedField(t reflect.Type, name string) error {
+// refuseDropped notes the unexported fields of t, which would be lost in silence.
+func (p *planner) refuseDropped(t reflect.Type, dropped []droppedField) {
+	fault := faultf(ErrUnsupported, "unexported field would be dropped: register %s with IgnoreUnexported or Convert", t)
 	if t.Name() == "" {
-		return faultf(ErrUnsupported, "unexported field %s would be dropped: define and register the type", name)
+		fault = unsupported("unexported field would be dropped: define a type and register it with IgnoreUnexported or Convert")
 	}
-	return faultf(ErrUnsupported,
-		"unexported field %s would be dropped: register %s with IgnoreUnexported or Convert", name, t)
+	for _, field := range dropped {
+		out := p.in(field.owner)
+		p.failAt("."+field.goName, fault)
+		out()
+	}
 }
 
 func (p *planner) structField(f field) structField {
