@@ -14,15 +14,17 @@ type (
 	bigFloatPlan struct{}
 )
 
-// digitsPerBit is a little more than the decimal digits that one bit makes.
-const digitsPerBit = 0.3011
+// digitsPerBit is a little less than the decimal digits that one bit makes.
+const digitsPerBit = 0.301
 
-// checkBits refuses numbers with too many digits before they are worked out.
-func (s *settings) checkBits(n *big.Int) error {
-	if float64(n.BitLen())*digitsPerBit > float64(s.maxDigits) {
-		return limited("MaxDigits", s.maxDigits)
+// appendInteger writes n. Numbers that must have too many digits are refused before they are worked out.
+func (s *settings) appendInteger(buf []byte, n *big.Int) ([]byte, error) {
+	if float64(n.BitLen()-1)*digitsPerBit > float64(s.maxDigits) {
+		return buf, limited("MaxDigits", s.maxDigits)
 	}
-	return nil
+	start := len(buf)
+	buf = n.Append(buf, 10)
+	return buf, s.checkDigits(string(buf[start:]))
 }
 
 func (s *settings) checkDigits(literal string) error {
@@ -38,13 +40,9 @@ func isInteger(text string) bool {
 }
 
 // encode writes a big.Int as a number.
-func (bigIntPlan) encode(e *encoder, v reflect.Value) error {
-	n := v.Addr().Interface().(*big.Int)
-	if err := e.settings.checkBits(n); err != nil {
-		return err
-	}
-	e.buf = n.Append(e.buf, 10)
-	return nil
+func (bigIntPlan) encode(e *encoder, v reflect.Value) (err error) {
+	e.buf, err = e.settings.appendInteger(e.buf, v.Addr().Interface().(*big.Int))
+	return err
 }
 
 func (bigIntPlan) decode(d *decoder, v reflect.Value) error {
@@ -63,16 +61,18 @@ func (bigIntPlan) decode(d *decoder, v reflect.Value) error {
 }
 
 // encode writes a big.Rat as "a/b", or "a" if it is whole.
-func (bigRatPlan) encode(e *encoder, v reflect.Value) error {
+func (bigRatPlan) encode(e *encoder, v reflect.Value) (err error) {
 	r := v.Addr().Interface().(*big.Rat)
-	if err := e.settings.checkBits(r.Num()); err != nil {
-		return err
-	}
-	if err := e.settings.checkBits(r.Denom()); err != nil {
-		return err
-	}
 	e.buf = append(e.buf, '"')
-	e.buf = append(e.buf, r.RatString()...)
+	if e.buf, err = e.settings.appendInteger(e.buf, r.Num()); err != nil {
+		return err
+	}
+	if !r.IsInt() {
+		e.buf = append(e.buf, '/')
+		if e.buf, err = e.settings.appendInteger(e.buf, r.Denom()); err != nil {
+			return err
+		}
+	}
 	e.buf = append(e.buf, '"')
 	return nil
 }

@@ -82,9 +82,6 @@ func (c *catalog) expressionOf(t reflect.Type, depth int) (string, error) {
 	if registered, ok := c.byType[t]; ok {
 		return registered.name, nil
 	}
-	if depth > c.registry.settings.maxTypeDepth {
-		return "", limited("MaxTypeDepth", c.registry.settings.maxTypeDepth)
-	}
 	if t.Kind() == reflect.Interface {
 		return interfaceExpression(t)
 	}
@@ -118,6 +115,9 @@ func unregisteredStruct(t reflect.Type) error {
 }
 
 func (c *catalog) compositeExpression(t reflect.Type, depth int) (string, error) {
+	if deepest := c.registry.settings.maxTypeDepth; depth >= deepest {
+		return "", limited("MaxTypeDepth", deepest)
+	}
 	element, err := c.expressionOf(t.Elem(), depth+1)
 	if err != nil {
 		return "", err
