@@ -157,8 +157,10 @@ func (d *decoder) payload(name string, h *header) (err error) {
 		return nil
 	}
 	h.hasRef = true
-	h.ref, err = d.ownText()
-	return err
+	if h.ref, err = d.ownText(); err != nil {
+		return malformed("envelope has an invalid ref")
+	}
+	return nil
 }
 
 // endEnvelope takes the end of an envelope, after its data.
