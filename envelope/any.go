@@ -18,12 +18,11 @@ type (
 	stringMapPlan struct{}
 )
 
-func (anyPlan) encode(e *encoder, v reflect.Value) error {
+func (anyPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	if v.IsNil() {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	return e.any(v.Interface())
+	return e.any(buf, v.Interface())
 }
 
 func (anyPlan) decode(d *decoder, v reflect.Value) error {
@@ -36,55 +35,28 @@ func (anyPlan) decode(d *decoder, v reflect.Value) error {
 }
 
 // any writes a value that stands in an empty interface.
-func (e *encoder) any(value any) (err error) {
+func (e *encoder) any(buf []byte, value any) ([]byte, error) {
 	switch value := value.(type) {
 	case nil:
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	case bool:
-		e.buf, err = appendBool(e.buf, value)
-		return err
+		return appendBool(buf, value)
 	case string:
-		e.buf, err = appendText(e.buf, value)
-		return err
+		return appendText(buf, value)
 	case float64:
 		if specialFloat(value) == "" {
-			e.buf = appendFloat(e.buf, value, 64)
-			return nil
+			return appendFloat64(buf, value)
 		}
 	case []any:
 		if value != nil {
-			return e.anyList(value)
+			return e.anyList(buf, value)
 		}
 	case map[string]any:
 		if _, ok := value[formatKey]; !ok && value != nil {
-			return e.anyMap(value)
+			return e.anyMap(buf, value)
 		}
 	}
-	return e.nested(reflect.ValueOf(value))
-}
-
-func (e *encoder) anyList(list []any) error {
-	if err := e.open(len(list)); err != nil {
-		return err
-	}
-	address := reflect.ValueOf(list).Pointer()
-	if err := e.visit(anyListType, address, len(list)); err != nil {
-		return err
-	}
-	e.buf = append(e.buf, '[')
-	for i, element := range list {
-		if i > 0 {
-			e.buf = append(e.buf, ',')
-		}
-		if err := e.any(element); err != nil {
-			return withinElement(i, err)
-		}
-	}
-	e.buf = append(e.buf, ']')
-	e.unvisit(anyListType, address, len(list))
-	e.leave()
-	return nil
+	return e.nested(buf, reflect.ValueOf(value))
 }
 
 var (
@@ -92,80 +64,98 @@ var (
 	anyMapType  = reflect.TypeFor[map[string]any]()
 )
 
-func (e *encoder) anyMap(m map[string]any) error {
-	if err := e.open(len(m)); err != nil {
-		return err
+func (e *encoder) anyList(buf []byte, list []any) (_ []byte, err error) {
+	if err := e.open(len(buf), len(list)); err != nil {
+		return buf, err
+	}
+	address := reflect.ValueOf(list).Pointer()
+	if err := e.visit(anyListType, address, len(list)); err != nil {
+		return buf, err
+	}
+	buf = append(buf, '[')
+	for i, element := range list {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		if buf, err = e.any(buf, element); err != nil {
+			return buf, withinElement(i, err)
+		}
+	}
+	e.unvisit(anyListType, address, len(list))
+	e.leave()
+	return append(buf, ']'), nil
+}
+
+func (e *encoder) anyMap(buf []byte, m map[string]any) ([]byte, error) {
+	if err := e.open(len(buf), len(m)); err != nil {
+		return buf, err
 	}
 	address := reflect.ValueOf(m).Pointer()
 	if err := e.visit(anyMapType, address, 0); err != nil {
-		return err
+		return buf, err
 	}
-	err := encodeStringMap(e, m, e.any)
+	buf, err := appendStringMap(buf, m, e.any)
 	if err != nil {
-		return err
+		return buf, withinEntry(err)
 	}
 	e.unvisit(anyMapType, address, 0)
 	e.leave()
-	return nil
+	return buf, nil
 }
 
-// encodeStringMap writes the entries of a map, sorted by key.
-func encodeStringMap[V any](e *encoder, m map[string]V, value func(V) error) (err error) {
+// appendStringMap writes the entries of a map, sorted by key.
+func appendStringMap[V any](buf []byte, m map[string]V, appendValue func([]byte, V) ([]byte, error)) (_ []byte, err error) {
 	keys := make([]string, 0, len(m))
 	for key := range m {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	e.buf = append(e.buf, '{')
+	buf = append(buf, '{')
 	for i, key := range keys {
 		if i > 0 {
-			e.buf = append(e.buf, ',')
+			buf = append(buf, ',')
 		}
-		if e.buf, err = appendText(e.buf, key); err != nil {
-			return withinEntry(err)
+		if buf, err = appendText(buf, key); err != nil {
+			return buf, err
 		}
-		e.buf = append(e.buf, ':')
-		if err := value(m[key]); err != nil {
-			return withinEntry(err)
+		buf = append(buf, ':')
+		if buf, err = appendValue(buf, m[key]); err != nil {
+			return buf, err
 		}
 	}
-	e.buf = append(e.buf, '}')
-	return nil
+	return append(buf, '}'), nil
 }
 
-func (anyListPlan) encode(e *encoder, v reflect.Value) error {
+func (anyListPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	list := *v.Addr().Interface().(*[]any)
 	if list == nil {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	return e.anyList(list)
+	return e.anyList(buf, list)
 }
 
-func (anyMapPlan) encode(e *encoder, v reflect.Value) error {
+func (anyMapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	m := *v.Addr().Interface().(*map[string]any)
 	if m == nil {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	return e.anyMap(m)
+	return e.anyMap(buf, m)
 }
 
-func (stringMapPlan) encode(e *encoder, v reflect.Value) error {
+func (stringMapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	m := *v.Addr().Interface().(*map[string]string)
 	if m == nil {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	if err := e.open(len(m)); err != nil {
-		return err
+	if err := e.open(len(buf), len(m)); err != nil {
+		return buf, err
 	}
-	err := encodeStringMap(e, m, func(value string) (err error) {
-		e.buf, err = appendText(e.buf, value)
-		return err
-	})
+	buf, err := appendStringMap(buf, m, appendText)
+	if err != nil {
+		return buf, withinEntry(err)
+	}
 	e.leave()
-	return err
+	return buf, nil
 }
 
 // any reads a value into an empty interface.

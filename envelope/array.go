@@ -16,15 +16,13 @@ func (p *planner) array(t reflect.Type) plan {
 	return result
 }
 
-func (p *arrayPlan) encode(e *encoder, v reflect.Value) error {
-	if err := e.open(p.length); err != nil {
-		return err
+func (p *arrayPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	if err := e.open(len(buf), p.length); err != nil {
+		return buf, err
 	}
-	if err := encodeElements(e, p.element, v); err != nil {
-		return err
-	}
+	buf, err := encodeElements(e, p.element, buf, v)
 	e.leave()
-	return nil
+	return buf, err
 }
 
 func (p *arrayPlan) decode(d *decoder, v reflect.Value) error {

@@ -16,9 +16,8 @@ type (
 
 func bitsOf[T any]() int { return reflect.TypeFor[T]().Bits() }
 
-func (boolPlan) encode(e *encoder, v reflect.Value) (err error) {
-	e.buf, err = appendBool(e.buf, v.Bool())
-	return err
+func (boolPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendBool(buf, v.Bool())
 }
 
 func (boolPlan) decode(d *decoder, v reflect.Value) error {
@@ -27,9 +26,8 @@ func (boolPlan) decode(d *decoder, v reflect.Value) error {
 	return err
 }
 
-func (stringPlan) encode(e *encoder, v reflect.Value) (err error) {
-	e.buf, err = appendText(e.buf, v.String())
-	return err
+func (stringPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendText(buf, v.String())
 }
 
 func (stringPlan) decode(d *decoder, v reflect.Value) error {
@@ -38,9 +36,8 @@ func (stringPlan) decode(d *decoder, v reflect.Value) error {
 	return err
 }
 
-func (intPlan) encode(e *encoder, v reflect.Value) (err error) {
-	e.buf, err = appendInt(e.buf, v.Int())
-	return err
+func (intPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendInt(buf, v.Int())
 }
 
 func (intPlan) decode(d *decoder, v reflect.Value) error {
@@ -49,9 +46,8 @@ func (intPlan) decode(d *decoder, v reflect.Value) error {
 	return err
 }
 
-func (uintPlan) encode(e *encoder, v reflect.Value) (err error) {
-	e.buf, err = appendUint(e.buf, v.Uint())
-	return err
+func (uintPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendUint(buf, v.Uint())
 }
 
 func (uintPlan) decode(d *decoder, v reflect.Value) error {
@@ -60,9 +56,8 @@ func (uintPlan) decode(d *decoder, v reflect.Value) error {
 	return err
 }
 
-func (floatPlan) encode(e *encoder, v reflect.Value) error {
-	e.buf = appendFloat(e.buf, v.Float(), v.Type().Bits())
-	return nil
+func (floatPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendFloat(buf, v.Float(), v.Type().Bits()), nil
 }
 
 func (floatPlan) decode(d *decoder, v reflect.Value) error {
@@ -72,18 +67,17 @@ func (floatPlan) decode(d *decoder, v reflect.Value) error {
 }
 
 // encode writes a complex number as its two parts, [real,imaginary].
-func (complexPlan) encode(e *encoder, v reflect.Value) error {
+func (complexPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	c, bits := v.Complex(), v.Type().Bits()/2
-	if err := e.open(2); err != nil {
-		return err
+	if err := e.open(len(buf), 2); err != nil {
+		return buf, err
 	}
-	e.buf = append(e.buf, '[')
-	e.buf = appendFloat(e.buf, real(c), bits)
-	e.buf = append(e.buf, ',')
-	e.buf = appendFloat(e.buf, imag(c), bits)
-	e.buf = append(e.buf, ']')
+	buf = append(buf, '[')
+	buf = appendFloat(buf, real(c), bits)
+	buf = append(buf, ',')
+	buf = appendFloat(buf, imag(c), bits)
 	e.leave()
-	return nil
+	return append(buf, ']'), nil
 }
 
 func (complexPlan) decode(d *decoder, v reflect.Value) error {

@@ -40,9 +40,8 @@ func isInteger(text string) bool {
 }
 
 // encode writes a big.Int as a number.
-func (bigIntPlan) encode(e *encoder, v reflect.Value) (err error) {
-	e.buf, err = e.settings.appendInteger(e.buf, v.Addr().Interface().(*big.Int))
-	return err
+func (bigIntPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return e.settings.appendInteger(buf, v.Addr().Interface().(*big.Int))
 }
 
 func (bigIntPlan) decode(d *decoder, v reflect.Value) error {
@@ -61,20 +60,19 @@ func (bigIntPlan) decode(d *decoder, v reflect.Value) error {
 }
 
 // encode writes a big.Rat as "a/b", or "a" if it is whole.
-func (bigRatPlan) encode(e *encoder, v reflect.Value) (err error) {
+func (bigRatPlan) encode(e *encoder, buf []byte, v reflect.Value) (_ []byte, err error) {
 	r := v.Addr().Interface().(*big.Rat)
-	e.buf = append(e.buf, '"')
-	if e.buf, err = e.settings.appendInteger(e.buf, r.Num()); err != nil {
-		return err
+	buf = append(buf, '"')
+	if buf, err = e.settings.appendInteger(buf, r.Num()); err != nil {
+		return buf, err
 	}
 	if !r.IsInt() {
-		e.buf = append(e.buf, '/')
-		if e.buf, err = e.settings.appendInteger(e.buf, r.Denom()); err != nil {
-			return err
+		buf = append(buf, '/')
+		if buf, err = e.settings.appendInteger(buf, r.Denom()); err != nil {
+			return buf, err
 		}
 	}
-	e.buf = append(e.buf, '"')
-	return nil
+	return append(buf, '"'), nil
 }
 
 func (bigRatPlan) decode(d *decoder, v reflect.Value) error {
@@ -100,20 +98,19 @@ func (bigRatPlan) decode(d *decoder, v reflect.Value) error {
 
 // encode writes a big.Float with all that makes it up, as [value,precision,mode]: the value in hexadecimal,
 // which is exact, the precision in bits, and the rounding mode by name.
-func (bigFloatPlan) encode(e *encoder, v reflect.Value) error {
+func (bigFloatPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	f := v.Addr().Interface().(*big.Float)
-	if err := e.open(3); err != nil {
-		return err
+	if err := e.open(len(buf), 3); err != nil {
+		return buf, err
 	}
-	e.buf = append(e.buf, '[', '"')
-	e.buf = f.Append(e.buf, 'p', 0)
-	e.buf = append(e.buf, '"', ',')
-	e.buf = strconv.AppendUint(e.buf, uint64(f.Prec()), 10)
-	e.buf = append(e.buf, ',', '"')
-	e.buf = append(e.buf, f.Mode().String()...)
-	e.buf = append(e.buf, '"', ']')
+	buf = append(buf, '[', '"')
+	buf = f.Append(buf, 'p', 0)
+	buf = append(buf, '"', ',')
+	buf = strconv.AppendUint(buf, uint64(f.Prec()), 10)
+	buf = append(buf, ',', '"')
+	buf = append(buf, f.Mode().String()...)
 	e.leave()
-	return nil
+	return append(buf, '"', ']'), nil
 }
 
 func (bigFloatPlan) decode(d *decoder, v reflect.Value) error {

@@ -21,9 +21,8 @@ func isByte(t reflect.Type) bool {
 // bytesPlan writes []byte as base64, and null for nil.
 type bytesPlan struct{}
 
-func (bytesPlan) encode(e *encoder, v reflect.Value) error {
-	e.bytes(*v.Addr().Interface().(*[]byte))
-	return nil
+func (bytesPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendBytes(buf, *v.Addr().Interface().(*[]byte)), nil
 }
 
 func (bytesPlan) decode(d *decoder, v reflect.Value) error {
@@ -38,9 +37,8 @@ func (bytesPlan) decode(d *decoder, v reflect.Value) error {
 // namedBytesPlan is bytesPlan for other types of bytes.
 type namedBytesPlan struct{}
 
-func (namedBytesPlan) encode(e *encoder, v reflect.Value) error {
-	e.bytes(v.Bytes())
-	return nil
+func (namedBytesPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return appendBytes(buf, v.Bytes()), nil
 }
 
 func (namedBytesPlan) decode(d *decoder, v reflect.Value) error {
@@ -52,14 +50,13 @@ func (namedBytesPlan) decode(d *decoder, v reflect.Value) error {
 	return err
 }
 
-func (e *encoder) bytes(data []byte) {
+func appendBytes(buf, data []byte) []byte {
 	if data == nil {
-		e.null()
-		return
+		return appendNull(buf)
 	}
-	e.buf = append(e.buf, '"')
-	e.buf = strictBase64.AppendEncode(e.buf, data)
-	e.buf = append(e.buf, '"')
+	buf = append(buf, '"')
+	buf = strictBase64.AppendEncode(buf, data)
+	return append(buf, '"')
 }
 
 // bytes reads a string of base64.

@@ -38,15 +38,14 @@ func UseCodec(c Codec) TypeOption {
 // A codecPlan writes values as base64 of what the codec makes of them.
 type codecPlan struct{ codec Codec }
 
-func (p codecPlan) encode(e *encoder, v reflect.Value) error {
+func (p codecPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	data, err := p.codec.Marshal(v.Addr().Interface())
 	if err != nil {
-		return &fault{kind: ErrUnsupported, text: "codec " + p.codec.Name() + " cannot write the value", cause: err}
+		return buf, &fault{kind: ErrUnsupported, text: "codec " + p.codec.Name() + " cannot write the value", cause: err}
 	}
-	e.buf = append(e.buf, '"')
-	e.buf = strictBase64.AppendEncode(e.buf, data)
-	e.buf = append(e.buf, '"')
-	return nil
+	buf = append(buf, '"')
+	buf = strictBase64.AppendEncode(buf, data)
+	return append(buf, '"'), nil
 }
 
 func (p codecPlan) decode(d *decoder, v reflect.Value) error {

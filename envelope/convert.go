@@ -56,12 +56,12 @@ type convertPlan struct {
 	inner     plan
 }
 
-func (p *convertPlan) encode(e *encoder, v reflect.Value) error {
+func (p *convertPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	wireValue, err := p.converter.to(e.ctx, v)
 	if err != nil {
-		return err
+		return buf, err
 	}
-	return p.inner.encode(e, wireValue)
+	return p.inner.encode(e, buf, wireValue)
 }
 
 func (p *convertPlan) decode(d *decoder, v reflect.Value) error {

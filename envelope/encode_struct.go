@@ -4,33 +4,31 @@ import (
 	"reflect"
 )
 
-func (p *structPlan) encode(e *encoder, v reflect.Value) error {
-	if err := e.enter(); err != nil {
-		return err
+func (p *structPlan) encode(e *encoder, buf []byte, v reflect.Value) (_ []byte, err error) {
+	if err := e.enter(len(buf)); err != nil {
+		return buf, err
 	}
 	if err := p.refuseHidden(v); err != nil {
-		return err
+		return buf, err
 	}
-	separator := byte('{')
+	buf = append(buf, '{')
+	start := len(buf)
 	for i := range p.fields {
 		f := &p.fields[i]
 		value, ok := f.of(v)
 		if !ok || f.omit != nil && f.omit(value) {
 			continue
 		}
-		e.buf = append(e.buf, separator)
-		separator = ','
-		e.buf = append(e.buf, f.quotedName...)
-		if err := f.plan.encode(e, value); err != nil {
-			return withinField(f.goName, err)
+		if len(buf) > start {
+			buf = append(buf, ',')
+		}
+		buf = append(buf, f.quotedName...)
+		if buf, err = f.plan.encode(e, buf, value); err != nil {
+			return buf, withinField(f.goName, err)
 		}
 	}
-	if separator == '{' {
-		e.buf = append(e.buf, '{')
-	}
-	e.buf = append(e.buf, '}')
 	e.leave()
-	return nil
+	return append(buf, '}'), nil
 }
 
 // of finds the field in a struct; there is none behind an embedded pointer that is nil.

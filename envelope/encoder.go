@@ -8,7 +8,7 @@ import (
 
 const (
 	// Buffers that grew larger than this are not kept for the next call.
-	keptBuffer = 1 << 20
+	keptBuffer = 4 << 20
 	// Values nested deeper than this are watched for cycles.
 	watchedDepth = 64
 )
@@ -18,7 +18,6 @@ type encoder struct {
 	ctx      context.Context
 	catalog  *catalog
 	settings *settings
-	buf      []byte
 	depth    int
 	elements int
 	// ancestors are the deeper values that contain the current one.
@@ -32,29 +31,36 @@ type ancestor struct {
 	length  int
 }
 
-var encoders = sync.Pool{New: func() any { return new(encoder) }}
-
-func newEncoder(ctx context.Context, r *Registry) *encoder {
-	e := encoders.Get().(*encoder)
-	*e = encoder{ctx: ctx, catalog: r.catalog.Load(), settings: &r.settings, buf: e.buf[:0]}
-	return e
+// A buffer is kept with its encoder for the next call.
+type pooledEncoder struct {
+	encoder
+	buf []byte
 }
 
-func (e *encoder) release() {
-	if cap(e.buf) > keptBuffer {
-		e.buf = nil
+var encoders = sync.Pool{New: func() any { return new(pooledEncoder) }}
+
+func newEncoder(ctx context.Context, r *Registry) *pooledEncoder {
+	pooled := encoders.Get().(*pooledEncoder)
+	pooled.encoder = encoder{ctx: ctx, catalog: r.catalog.Load(), settings: &r.settings}
+	return pooled
+}
+
+// release keeps the encoder, and the buffer that it filled, for the next call.
+func (p *pooledEncoder) release(buf []byte) {
+	p.encoder = encoder{}
+	if cap(buf) <= keptBuffer {
+		p.buf = buf[:0]
 	}
-	*e = encoder{buf: e.buf}
-	encoders.Put(e)
+	encoders.Put(p)
 }
 
-// enter goes one level deeper.
-func (e *encoder) enter() error {
+// enter goes one level deeper, with so many bytes written.
+func (e *encoder) enter(written int) error {
 	e.depth++
 	if e.depth > e.settings.maxDepth {
 		return limited("MaxDepth", e.settings.maxDepth)
 	}
-	if len(e.buf) > e.settings.maxBytes {
+	if written > e.settings.maxBytes {
 		return limited("MaxBytes", e.settings.maxBytes)
 	}
 	return nil
@@ -63,8 +69,8 @@ func (e *encoder) enter() error {
 func (e *encoder) leave() { e.depth-- }
 
 // open goes one level deeper, into so many elements.
-func (e *encoder) open(elements int) error {
-	if err := e.enter(); err != nil {
+func (e *encoder) open(written, elements int) error {
+	if err := e.enter(written); err != nil {
 		return err
 	}
 	e.elements += elements
@@ -98,10 +104,7 @@ func (e *encoder) unvisit(t reflect.Type, address uintptr, length int) {
 	}
 }
 
-func (e *encoder) null() { e.buf = append(e.buf, "null"...) }
-
-// isNull tells whether what was written since start is null.
-func (e *encoder) isNull(start int) bool { return string(e.buf[start:]) == "null" }
+func appendNull(buf []byte) []byte { return append(buf, "null"...) }
 
 // addressable returns v, or a copy of it that plans can take the address of.
 func addressable(v reflect.Value) reflect.Value {

@@ -8,41 +8,37 @@ import (
 // names a registered type.
 type interfacePlan struct{}
 
-func (interfacePlan) encode(e *encoder, v reflect.Value) error {
+func (interfacePlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	if v.IsNil() {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	return e.nested(v.Elem())
+	return e.nested(buf, v.Elem())
 }
 
 // nested writes a value in an envelope inside another.
-func (e *encoder) nested(v reflect.Value) error {
+func (e *encoder) nested(buf []byte, v reflect.Value) ([]byte, error) {
 	w, err := e.catalog.wire(v.Type())
 	if err != nil {
-		return err
+		return buf, err
 	}
 	if w.staticOnly {
-		return faultf(ErrUnsupported, "%s is StaticOnly: nobody would open it inside an interface", w.expression)
+		return buf, faultf(ErrUnsupported, "%s is StaticOnly: nobody would open it inside an interface", w.expression)
 	}
-	if err := e.enter(); err != nil {
-		return err
+	if err := e.enter(len(buf)); err != nil {
+		return buf, err
 	}
-	if err := e.envelope(w, v); err != nil {
-		return withinDynamic(w.expression, err)
+	if buf, err = e.envelope(buf, w, v); err != nil {
+		return buf, withinDynamic(w.expression, err)
 	}
 	e.leave()
-	return nil
+	return buf, nil
 }
 
 // envelope writes a value in an envelope.
-func (e *encoder) envelope(w *wire, v reflect.Value) error {
-	e.buf = append(e.buf, w.header...)
-	if err := w.plan.encode(e, addressable(v)); err != nil {
-		return err
-	}
-	e.buf = append(e.buf, '}')
-	return nil
+func (e *encoder) envelope(buf []byte, w *wire, v reflect.Value) ([]byte, error) {
+	buf = append(buf, w.header...)
+	buf, err := w.plan.encode(e, buf, addressable(v))
+	return append(buf, '}'), err
 }
 
 func (interfacePlan) decode(d *decoder, v reflect.Value) error {

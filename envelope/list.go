@@ -10,27 +10,25 @@ type listPlan[E any] struct {
 	read  func(d *decoder) (E, error)
 }
 
-func (p listPlan[E]) encode(e *encoder, v reflect.Value) (err error) {
+func (p listPlan[E]) encode(e *encoder, buf []byte, v reflect.Value) (_ []byte, err error) {
 	list := *v.Addr().Interface().(*[]E)
 	if list == nil {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	if err := e.open(len(list)); err != nil {
-		return err
+	if err := e.open(len(buf), len(list)); err != nil {
+		return buf, err
 	}
-	e.buf = append(e.buf, '[')
+	buf = append(buf, '[')
 	for i, element := range list {
 		if i > 0 {
-			e.buf = append(e.buf, ',')
+			buf = append(buf, ',')
 		}
-		if e.buf, err = p.write(e.buf, element); err != nil {
-			return withinElement(i, err)
+		if buf, err = p.write(buf, element); err != nil {
+			return buf, withinElement(i, err)
 		}
 	}
-	e.buf = append(e.buf, ']')
 	e.leave()
-	return nil
+	return append(buf, ']'), nil
 }
 
 func (p listPlan[E]) decode(d *decoder, v reflect.Value) error {

@@ -31,46 +31,45 @@ func (p *planner) mapping(t reflect.Type) plan {
 	return result
 }
 
-func (p *mapPlan) encode(e *encoder, v reflect.Value) error {
+func (p *mapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	if v.IsNil() {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
 	address := v.Pointer()
-	if err := e.open(v.Len()); err != nil {
-		return err
+	if err := e.open(len(buf), v.Len()); err != nil {
+		return buf, err
 	}
 	if err := e.visit(p.goType, address, 0); err != nil {
-		return err
+		return buf, err
 	}
-	if err := p.encodeEntries(e, v); err != nil {
-		return err
+	buf, err := p.encodeEntries(e, buf, v)
+	if err != nil {
+		return buf, withinEntry(err)
 	}
 	e.unvisit(p.goType, address, 0)
 	e.leave()
-	return nil
+	return buf, nil
 }
 
-func (p *mapPlan) encodeEntries(e *encoder, v reflect.Value) error {
+func (p *mapPlan) encodeEntries(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	entries, values, err := p.sorted(e, v)
 	if err != nil {
-		return withinEntry(err)
+		return buf, err
 	}
-	e.buf = append(e.buf, '{')
+	buf = append(buf, '{')
 	for i, entry := range entries {
 		if i > 0 {
-			e.buf = append(e.buf, ',')
+			buf = append(buf, ',')
 		}
-		if e.buf, err = appendText(e.buf, entry.text); err != nil {
-			return withinEntry(err)
+		if buf, err = appendText(buf, entry.text); err != nil {
+			return buf, err
 		}
-		e.buf = append(e.buf, ':')
-		if err := p.value.encode(e, values.Index(entry.value)); err != nil {
-			return withinEntry(err)
+		buf = append(buf, ':')
+		if buf, err = p.value.encode(e, buf, values.Index(entry.value)); err != nil {
+			return buf, err
 		}
 	}
-	e.buf = append(e.buf, '}')
-	return nil
+	return append(buf, '}'), nil
 }
 
 // sorted lists the entries in the order of their keys' text, and copies their values to where they have an address.

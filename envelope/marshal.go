@@ -13,7 +13,8 @@ import (
 // from a converter.
 func (r *Registry) Marshal(ctx context.Context, v any) (string, error) {
 	e := newEncoder(ctx, r)
-	defer e.release()
+	buf := e.buf
+	defer func() { e.release(buf) }()
 	value := reflect.ValueOf(v)
 	if v == nil {
 		value = reflect.ValueOf(&v).Elem()
@@ -22,11 +23,11 @@ func (r *Registry) Marshal(ctx context.Context, v any) (string, error) {
 	if err != nil {
 		return "", rooted("", err)
 	}
-	if err := e.envelope(w, value); err != nil {
+	if buf, err = e.envelope(buf, w, value); err != nil {
 		return "", rooted(w.expression, err)
 	}
-	if len(e.buf) > r.settings.maxBytes {
+	if len(buf) > r.settings.maxBytes {
 		return "", rooted(w.expression, limited("MaxBytes", r.settings.maxBytes))
 	}
-	return string(e.buf), nil
+	return string(buf), nil
 }

@@ -4,10 +4,10 @@ import (
 	"reflect"
 )
 
-// A plan writes values of one Go type as JSON and reads them back. It is worked out once for each type and
+// A plan appends values of one Go type to a buffer as JSON and reads them back. It is worked out once for each type and
 // then used by any number of goroutines. Values given to it are addressable; those read into are zero.
 type plan interface {
-	encode(e *encoder, v reflect.Value) error
+	encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error)
 	decode(d *decoder, v reflect.Value) error
 }
 
@@ -149,7 +149,10 @@ func (p *planner) fail(err error) plan {
 // A failedPlan keeps a place in plans that are never used, because they have a problem.
 type failedPlan struct{ err error }
 
-func (f failedPlan) encode(*encoder, reflect.Value) error { return f.err }
+func (f failedPlan) encode(_ *encoder, buf []byte, _ reflect.Value) ([]byte, error) {
+	return buf, f.err
+}
+
 func (f failedPlan) decode(*decoder, reflect.Value) error { return f.err }
 
 // registered plans a type by what its registration says.

@@ -39,24 +39,23 @@ func (c *catalog) isEndless(t reflect.Type) bool {
 	return true
 }
 
-func (p *pointerPlan) encode(e *encoder, v reflect.Value) error {
+func (p *pointerPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	if v.IsNil() {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	address := v.Pointer()
+	address, start := v.Pointer(), len(buf)
 	if err := e.visit(p.goType, address, 0); err != nil {
-		return err
+		return buf, err
 	}
-	start := len(e.buf)
-	if err := p.element.encode(e, v.Elem()); err != nil {
-		return err
+	buf, err := p.element.encode(e, buf, v.Elem())
+	if err != nil {
+		return buf, err
 	}
 	e.unvisit(p.goType, address, 0)
-	if e.isNull(start) {
-		return unsupported("pointer to a nil value would arrive as a nil pointer")
+	if string(buf[start:]) == "null" {
+		return buf, unsupported("pointer to a nil value would arrive as a nil pointer")
 	}
-	return nil
+	return buf, nil
 }
 
 func (p *pointerPlan) decode(d *decoder, v reflect.Value) error {

@@ -49,8 +49,8 @@ func hasMarshalers(t reflect.Type, own marshalers) bool {
 	return false
 }
 
-func (p *promotedPlan) encode(e *encoder, v reflect.Value) error {
-	return p.inner.encode(e, v.Field(p.index))
+func (p *promotedPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	return p.inner.encode(e, buf, v.Field(p.index))
 }
 
 func (p *promotedPlan) decode(d *decoder, v reflect.Value) error {

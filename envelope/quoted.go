@@ -16,17 +16,17 @@ func (c *catalog) isPlain(t reflect.Type) bool {
 	return c.isByKind(t)
 }
 
-func (p quotedPlan) encode(e *encoder, v reflect.Value) (err error) {
-	start := len(e.buf)
-	if err := p.inner.encode(e, v); err != nil {
-		return err
+func (p quotedPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	start := len(buf)
+	buf, err := p.inner.encode(e, buf, v)
+	if err != nil {
+		return buf, err
 	}
-	written := string(e.buf[start:])
+	written := string(buf[start:])
 	if written == "null" || isSpecialFloat(written) {
-		return nil
+		return buf, nil
 	}
-	e.buf, err = appendText(e.buf[:start], written)
-	return err
+	return appendText(buf[:start], written)
 }
 
 // isSpecialFloat tells whether the JSON is one of the strings for numbers that JSON has none for.

@@ -8,24 +8,22 @@ import (
 // rawPlan writes json.RawMessage as it is, and null for nil.
 type rawPlan struct{}
 
-func (rawPlan) encode(e *encoder, v reflect.Value) error {
+func (rawPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	message := *v.Addr().Interface().(*json.RawMessage)
 	if message == nil {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
-	written, err := e.checkedRaw(string(message))
+	value, err := e.checkedRaw(string(message))
 	if err != nil {
-		return err
+		return buf, err
 	}
-	if written == "null" {
-		return unsupported("JSON null would arrive as a nil json.RawMessage")
+	if value == "null" {
+		return buf, unsupported("JSON null would arrive as a nil json.RawMessage")
 	}
-	if written != string(message) {
-		return unsupported("white space around the JSON would be lost")
+	if len(value) != len(message) {
+		return buf, unsupported("white space around the JSON would be lost")
 	}
-	e.buf = append(e.buf, message...)
-	return nil
+	return append(buf, message...), nil
 }
 
 // checkedRaw makes sure that text is one well-formed JSON value, and returns it without the white space around.
@@ -57,17 +55,15 @@ func (rawPlan) decode(d *decoder, v reflect.Value) error {
 // that as empty too.
 type numberPlan struct{}
 
-func (numberPlan) encode(e *encoder, v reflect.Value) error {
+func (numberPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	literal := v.String()
 	if literal == "" {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
 	if numberLength(literal) != len(literal) {
-		return unsupported("json.Number is not a JSON number")
+		return buf, unsupported("json.Number is not a JSON number")
 	}
-	e.buf = append(e.buf, literal...)
-	return nil
+	return append(buf, literal...), nil
 }
 
 func (numberPlan) decode(d *decoder, v reflect.Value) error {

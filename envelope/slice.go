@@ -19,39 +19,39 @@ func (p *planner) slice(t reflect.Type) plan {
 	return result
 }
 
-func (p *slicePlan) encode(e *encoder, v reflect.Value) error {
+func (p *slicePlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	if v.IsNil() {
-		e.null()
-		return nil
+		return appendNull(buf), nil
 	}
 	address, length := v.Pointer(), v.Len()
-	if err := e.open(length); err != nil {
-		return err
+	if err := e.open(len(buf), length); err != nil {
+		return buf, err
 	}
 	if err := e.visit(p.goType, address, length); err != nil {
-		return err
+		return buf, err
 	}
-	if err := encodeElements(e, p.element, v); err != nil {
-		return err
+	buf, err := encodeElements(e, p.element, buf, v)
+	if err != nil {
+		return buf, err
 	}
 	e.unvisit(p.goType, address, length)
 	e.leave()
-	return nil
+	return buf, nil
 }
 
 // encodeElements writes all elements of a slice or array, in brackets.
-func encodeElements(e *encoder, element plan, v reflect.Value) error {
-	e.buf = append(e.buf, '[')
+func encodeElements(e *encoder, element plan, buf []byte, v reflect.Value) ([]byte, error) {
+	var err error
+	buf = append(buf, '[')
 	for i := range v.Len() {
 		if i > 0 {
-			e.buf = append(e.buf, ',')
+			buf = append(buf, ',')
 		}
-		if err := element.encode(e, v.Index(i)); err != nil {
-			return withinElement(i, err)
+		if buf, err = element.encode(e, buf, v.Index(i)); err != nil {
+			return buf, withinElement(i, err)
 		}
 	}
-	e.buf = append(e.buf, ']')
-	return nil
+	return append(buf, ']'), nil
 }
 
 func (p *slicePlan) decode(d *decoder, v reflect.Value) error {

@@ -19,13 +19,12 @@ func unmarshalerFault(t reflect.Type, method string, err error) error {
 // textPlan is for types with MarshalText and UnmarshalText.
 type textPlan struct{}
 
-func (textPlan) encode(e *encoder, v reflect.Value) error {
+func (textPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	text, err := v.Addr().Interface().(encoding.TextMarshaler).MarshalText()
 	if err != nil {
-		return marshalerFault(v.Type(), "MarshalText", err)
+		return buf, marshalerFault(v.Type(), "MarshalText", err)
 	}
-	e.buf, err = appendText(e.buf, string(text))
-	return err
+	return appendText(buf, string(text))
 }
 
 func (textPlan) decode(d *decoder, v reflect.Value) error {
@@ -42,34 +41,32 @@ func (textPlan) decode(d *decoder, v reflect.Value) error {
 // checkedTextPlan is textPlan for comparable types whose text does not carry every value.
 type checkedTextPlan[T comparable] struct{ textPlan }
 
-func (p checkedTextPlan[T]) encode(e *encoder, v reflect.Value) error {
+func (p checkedTextPlan[T]) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	value := v.Addr().Interface().(*T)
 	text, err := any(value).(encoding.TextMarshaler).MarshalText()
 	if err != nil {
-		return marshalerFault(v.Type(), "MarshalText", err)
+		return buf, marshalerFault(v.Type(), "MarshalText", err)
 	}
 	var back T
 	if err := any(&back).(encoding.TextUnmarshaler).UnmarshalText(text); err != nil || back != *value {
-		return faultf(ErrUnsupported, "invalid %s has no text that reads back as itself", v.Type())
+		return buf, faultf(ErrUnsupported, "invalid %s has no text that reads back as itself", v.Type())
 	}
-	e.buf, err = appendText(e.buf, string(text))
-	return err
+	return appendText(buf, string(text))
 }
 
 // jsonPlan is for types with MarshalJSON and UnmarshalJSON.
 type jsonPlan struct{}
 
-func (jsonPlan) encode(e *encoder, v reflect.Value) error {
+func (jsonPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	data, err := v.Addr().Interface().(json.Marshaler).MarshalJSON()
 	if err != nil {
-		return marshalerFault(v.Type(), "MarshalJSON", err)
+		return buf, marshalerFault(v.Type(), "MarshalJSON", err)
 	}
 	value, err := e.checkedRaw(string(data))
 	if err != nil {
-		return within(".MarshalJSON()", err)
+		return buf, within(".MarshalJSON()", err)
 	}
-	e.buf = appendCompact(e.buf, value)
-	return nil
+	return appendCompact(buf, value), nil
 }
 
 // appendCompact writes well-formed JSON without the white space between its tokens.

@@ -2,17 +2,17 @@ package envelope
 
 import (
 	"reflect"
+	"sync"
 	"time"
 )
 
 // timePlan writes instants with their offset as RFC 3339, with as many digits of the second as it takes.
 type timePlan struct{}
 
-func (timePlan) encode(e *encoder, v reflect.Value) (err error) {
-	e.buf = append(e.buf, '"')
-	e.buf, err = appendTime(e.buf, *v.Addr().Interface().(*time.Time))
-	e.buf = append(e.buf, '"')
-	return err
+func (timePlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	buf = append(buf, '"')
+	buf, err := appendTime(buf, *v.Addr().Interface().(*time.Time))
+	return append(buf, '"'), err
 }
 
 func (timePlan) decode(d *decoder, v reflect.Value) error {
@@ -47,21 +47,45 @@ func appendTime(buf []byte, t time.Time) ([]byte, error) {
 
 // parseTime reads RFC 3339: in UTC at offset 0, else in a zone with the offset and no name.
 func parseTime(text string) (time.Time, error) {
-	// The parser of package time lets the following pass.
-	if len(text) <= secondEnd || text[hourEnd] != ':' || text[secondEnd] == ',' {
-		return time.Time{}, notATime()
-	}
-	if digits(text[secondEnd+1:]) > len("999999999") && text[secondEnd] == '.' {
+	if !isStrictTime(text) {
 		return time.Time{}, notATime()
 	}
 	t, err := time.ParseInLocation(time.RFC3339Nano, text, time.UTC)
 	if err != nil {
 		return time.Time{}, notATime()
 	}
-	if _, offset := t.Zone(); offset <= -secondsPerDay || offset >= secondsPerDay {
+	_, offset := t.Zone()
+	if offset <= -secondsPerDay || offset >= secondsPerDay {
 		return time.Time{}, notATime()
 	}
-	return t, nil
+	return t.In(zoneAt(offset)), nil
+}
+
+// isStrictTime refuses what the parser of package time lets pass: one digit of the hour, a comma, digits beyond
+// the nanosecond, and offsets with more than 59 minutes.
+func isStrictTime(text string) bool {
+	if len(text) <= secondEnd || text[hourEnd] != ':' || text[secondEnd] == ',' {
+		return false
+	}
+	if text[secondEnd] == '.' && digits(text[secondEnd+1:]) > len("999999999") {
+		return false
+	}
+	return text[len(text)-1] == 'Z' || text[len(text)-len("00")] <= '5'
+}
+
+// zones are those of times that were read: time.Location by offset, of which there are fewer than 3,000.
+var zones sync.Map
+
+// zoneAt returns the same zone for an offset every time, so that equal times are equal map keys.
+func zoneAt(offset int) *time.Location {
+	if offset == 0 {
+		return time.UTC
+	}
+	zone, ok := zones.Load(offset)
+	if !ok {
+		zone, _ = zones.LoadOrStore(offset, time.FixedZone("", offset))
+	}
+	return zone.(*time.Location)
 }
 
 func notATime() error { return mismatch("expected a time as in RFC 3339") }

@@ -8,15 +8,17 @@ import (
 // urlPlan writes a url.URL as its text, if that parses back to the same value.
 type urlPlan struct{}
 
-func (urlPlan) encode(e *encoder, v reflect.Value) error {
+func (urlPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	address := v.Addr().Interface().(*url.URL)
-	text := address.String()
-	back, err := url.Parse(text)
-	if err != nil || !reflect.DeepEqual(back, address) {
-		return unsupported("url.URL does not parse back to itself")
+	if !parsesBack(address) {
+		return buf, unsupported("url.URL does not parse back to itself")
 	}
-	e.buf, err = appendText(e.buf, text)
-	return err
+	return appendText(buf, address.String())
+}
+
+func parsesBack(address *url.URL) bool {
+	back, err := url.Parse(address.String())
+	return err == nil && reflect.DeepEqual(back, address)
 }
 
 func (urlPlan) decode(d *decoder, v reflect.Value) error {
@@ -25,7 +27,7 @@ func (urlPlan) decode(d *decoder, v reflect.Value) error {
 		return err
 	}
 	parsed, err := url.Parse(text)
-	if err != nil {
+	if err != nil || !parsesBack(parsed) {
 		return mismatch("expected a URL")
 	}
 	*v.Addr().Interface().(*url.URL) = *parsed
