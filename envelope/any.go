@@ -192,9 +192,10 @@ func (d *decoder) atEnvelope() bool {
 	if strings.HasPrefix(d.in[d.pos:], envelopePrefix) {
 		return true
 	}
-	ahead := *d
-	ahead.pos++
-	name, err := ahead.key()
+	start := d.pos
+	defer func() { d.pos = start }()
+	d.pos++
+	name, err := d.key()
 	return err == nil && name == formatKey
 }
 
@@ -268,7 +269,7 @@ func decodeStringEntry[V any](d *decoder, m map[string]V, checkKey func(string) 
 		return err
 	}
 	before := len(m)
-	m[strings.Clone(key)] = read
+	m[d.own(key)] = read
 	if len(m) == before {
 		return malformed("duplicate name")
 	}

@@ -61,7 +61,78 @@ func digits(s string) int {
 	return len(s)
 }
 
+// A decimal is a number of at most 18 digits and no exponent: ±digits / 10^scale.
+type decimal struct {
+	digits   uint64
+	scale    int
+	negative bool
+}
+
+// decimal reads a number in one go, as most are short; if it is not, nothing is read and ok is false.
+func (d *decoder) decimal() (n decimal, ok bool) {
+	const longest = 18
+	in, i := d.in, d.pos
+	if i < len(in) && in[i] == '-' {
+		n.negative = true
+		i++
+	}
+	start := i
+	for ; i < len(in) && isDigit(in[i]); i++ {
+		n.digits = n.digits*10 + uint64(in[i]-'0')
+	}
+	whole := i - start
+	if whole == 0 || whole > 1 && in[start] == '0' {
+		return n, false
+	}
+	if i < len(in) && in[i] == '.' {
+		point := i
+		for i++; i < len(in) && isDigit(in[i]); i++ {
+			n.digits = n.digits*10 + uint64(in[i]-'0')
+		}
+		if n.scale = i - point - 1; n.scale == 0 {
+			return n, false
+		}
+	}
+	if whole+n.scale > longest || i < len(in) && in[i]|0x20 == 'e' {
+		return n, false
+	}
+	d.pos = i
+	return n, true
+}
+
+// signed returns a whole number.
+func (n decimal) signed() int64 {
+	if n.negative {
+		return -int64(n.digits)
+	}
+	return int64(n.digits)
+}
+
+// powersOfTen are exact as float64.
+var powersOfTen = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+
+// float returns the nearest float64, if one division finds it: that of two numbers which float64 holds exactly.
+func (n decimal) float() (f float64, ok bool) {
+	const exact = 1 << 53
+	if n.digits > exact {
+		return 0, false
+	}
+	f = float64(n.digits) / powersOfTen[n.scale]
+	if n.negative {
+		f = -f
+	}
+	return f, true
+}
+
 func (d *decoder) integer(bits int) (int64, error) {
+	d.peek()
+	start := d.pos
+	if short, ok := d.decimal(); ok && short.scale == 0 {
+		if n := short.signed(); n<<(64-bits)>>(64-bits) == n {
+			return n, nil
+		}
+	}
+	d.pos = start
 	literal, err := d.number()
 	if err != nil {
 		return 0, err
@@ -74,6 +145,14 @@ func (d *decoder) integer(bits int) (int64, error) {
 }
 
 func (d *decoder) unsignedInteger(bits int) (uint64, error) {
+	d.peek()
+	start := d.pos
+	if short, ok := d.decimal(); ok && short.scale == 0 && !short.negative {
+		if n := short.digits; n<<(64-bits)>>(64-bits) == n {
+			return n, nil
+		}
+	}
+	d.pos = start
 	literal, err := d.number()
 	if err != nil {
 		return 0, err
@@ -98,6 +177,13 @@ func (d *decoder) float(bits int) (float64, error) {
 	if d.peek() == '"' {
 		return d.specialFloat()
 	}
+	start := d.pos
+	if short, ok := d.decimal(); ok && bits == 64 {
+		if f, ok := short.float(); ok {
+			return f, nil
+		}
+	}
+	d.pos = start
 	literal, err := d.number()
 	if err != nil {
 		return 0, err

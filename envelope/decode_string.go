@@ -7,13 +7,34 @@ import (
 	"unicode/utf8"
 )
 
-// ownText reads a string into memory of its own, so that it does not keep the whole input alive.
+const (
+	// Strings up to this length are cut from chunks.
+	shortText = 64
+	chunkSize = 512
+)
+
+// ownText reads a string into memory that does not keep the whole input alive.
 func (d *decoder) ownText() (string, error) {
 	s, shared, err := d.text()
 	if shared {
-		s = strings.Clone(s)
+		s = d.own(s)
 	}
 	return s, err
+}
+
+// own copies a string. Short ones share a chunk of memory, as an allocation for each would take longer than
+// reading them.
+func (d *decoder) own(s string) string {
+	if len(s) > shortText {
+		return strings.Clone(s)
+	}
+	if d.chunk.Cap()-d.chunk.Len() < len(s) {
+		d.chunk = strings.Builder{}
+		d.chunk.Grow(max(len(s), min(chunkSize, len(d.in)-d.pos)))
+	}
+	start := d.chunk.Len()
+	d.chunk.WriteString(s)
+	return d.chunk.String()[start:]
 }
 
 // text reads a string, and tells whether it shares memory with the input.

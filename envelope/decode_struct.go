@@ -60,15 +60,18 @@ func (p *structPlan) decode(d *decoder, v reflect.Value) error {
 	return nil
 }
 
+// guesses is how many fields, from the expected one, are tried before a name is looked up: some may be left out.
+const guesses = 4
+
 // nextField reads a member's name, which is most often that of the expected field, and finds its field: -1 if
 // there is none.
 func (p *structPlan) nextField(d *decoder, expected int) (position int, name string, err error) {
 	d.peek()
-	if expected < len(p.fields) {
-		quotedName := p.fields[expected].quotedName
+	for guess := expected; guess < min(expected+guesses, len(p.fields)); guess++ {
+		quotedName := p.fields[guess].quotedName
 		if strings.HasPrefix(d.in[d.pos:], quotedName) {
 			d.pos += len(quotedName)
-			return expected, "", nil
+			return guess, "", nil
 		}
 	}
 	name, err = d.key()

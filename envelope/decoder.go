@@ -15,6 +15,8 @@ type decoder struct {
 	pos      int
 	depth    int
 	elements int
+	// chunk is what short strings are cut from.
+	chunk strings.Builder
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}

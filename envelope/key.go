@@ -5,14 +5,13 @@ import (
 	"encoding"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
 )
 
 // A keyPlan turns map keys of one type into text and back. Its values are addressable.
 type keyPlan interface {
 	text(ctx context.Context, key reflect.Value) (string, error)
-	parse(ctx context.Context, text string, key reflect.Value) error
+	parse(d *decoder, text string, key reflect.Value) error
 }
 
 // keyPlanFor finds the plan for map keys of type t, if text can carry them.
@@ -84,8 +83,8 @@ func (stringKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return key.String(), nil
 }
 
-func (stringKey) parse(_ context.Context, text string, key reflect.Value) error {
-	key.SetString(strings.Clone(text))
+func (stringKey) parse(d *decoder, text string, key reflect.Value) error {
+	key.SetString(d.own(text))
 	return nil
 }
 
@@ -93,7 +92,7 @@ func (boolKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return strconv.FormatBool(key.Bool()), nil
 }
 
-func (boolKey) parse(_ context.Context, text string, key reflect.Value) error {
+func (boolKey) parse(_ *decoder, text string, key reflect.Value) error {
 	if text != "true" && text != "false" {
 		return mismatch("map key is not a boolean")
 	}
@@ -105,7 +104,7 @@ func (intKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return strconv.FormatInt(key.Int(), 10), nil
 }
 
-func (intKey) parse(_ context.Context, text string, key reflect.Value) error {
+func (intKey) parse(_ *decoder, text string, key reflect.Value) error {
 	n, err := strconv.ParseInt(text, 10, key.Type().Bits())
 	if err != nil {
 		return faultf(ErrTypeMismatch, "map key is not of type %s", key.Type())
@@ -118,7 +117,7 @@ func (uintKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return strconv.FormatUint(key.Uint(), 10), nil
 }
 
-func (uintKey) parse(_ context.Context, text string, key reflect.Value) error {
+func (uintKey) parse(_ *decoder, text string, key reflect.Value) error {
 	n, err := strconv.ParseUint(text, 10, key.Type().Bits())
 	if err != nil {
 		return faultf(ErrTypeMismatch, "map key is not of type %s", key.Type())
@@ -132,7 +131,7 @@ func (timeKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return string(buf), err
 }
 
-func (timeKey) parse(_ context.Context, text string, key reflect.Value) error {
+func (timeKey) parse(_ *decoder, text string, key reflect.Value) error {
 	t, err := parseTime(text)
 	key.Set(reflect.ValueOf(t))
 	return err
@@ -146,7 +145,7 @@ func (textKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return string(text), nil
 }
 
-func (textKey) parse(_ context.Context, text string, key reflect.Value) error {
+func (textKey) parse(_ *decoder, text string, key reflect.Value) error {
 	if err := key.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
 		return unmarshalerFault(key.Type(), "UnmarshalText", err)
 	}
@@ -161,10 +160,10 @@ func (k convertedKey) text(ctx context.Context, key reflect.Value) (string, erro
 	return k.inner.text(ctx, wireKey)
 }
 
-func (k convertedKey) parse(ctx context.Context, text string, key reflect.Value) error {
+func (k convertedKey) parse(d *decoder, text string, key reflect.Value) error {
 	wireKey := reflect.New(k.converter.wireType).Elem()
-	if err := k.inner.parse(ctx, text, wireKey); err != nil {
+	if err := k.inner.parse(d, text, wireKey); err != nil {
 		return err
 	}
-	return k.converter.from(ctx, wireKey, key)
+	return k.converter.from(d.ctx, wireKey, key)
 }

@@ -137,7 +137,7 @@ func (p *mapPlan) decodeEntry(d *decoder, m, key, value reflect.Value) error {
 		return err
 	}
 	key.SetZero()
-	if err := p.key.parse(d.ctx, text, key); err != nil {
+	if err := p.key.parse(d, text, key); err != nil {
 		return err
 	}
 	value.SetZero()

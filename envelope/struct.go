@@ -61,7 +61,7 @@ func (p *planner) structField(f field) structField {
 		result.direct = f.index[0]
 	}
 	if f.quoted && p.catalog.isPlain(f.goType) {
-		result.plan = quotedPlan{inner: result.plan}
+		result.plan = newQuotedPlan(f.goType, result.plan)
 	}
 	quotedName, err := appendText(nil, f.name)
 	if err != nil {
