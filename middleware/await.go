@@ -16,9 +16,9 @@ type Result interface {
 	GetWithTimeout(timeout, sleep time.Duration) ([]reflect.Value, error)
 }
 
-// ErrChordFailed is returned for a chord when a member or its callback has
-// failed: Machinery tells no more than that.
-var ErrChordFailed = errors.New("a member or the callback of the chord has failed")
+// ErrNoResult is returned for a result that has ended without a value and
+// without saying why.
+var ErrNoResult = errors.New("ended without a result or an error")
 
 // How often the result backend is asked: at first, and at most.
 const (
@@ -61,7 +61,7 @@ func wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 		}
 		values, err := res.GetWithTimeout(firstPoll, firstPoll)
 		if err == nil && values == nil {
-			return nil, ErrChordFailed
+			return nil, chordFailure(res)
 		}
 		if !errors.Is(err, result.ErrTimeoutReached) {
 			return values, err
@@ -72,4 +72,34 @@ func wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 		case <-time.After(poll):
 		}
 	}
+}
+
+// chordFailure returns the error of the member or callback that has failed.
+// Machinery's GetWithTimeout has seen it but keeps it to itself, so this reads
+// the states that it left in unexported fields.
+func chordFailure(res Result) error {
+	chord, ok := res.(*result.ChordAsyncResult)
+	if !ok {
+		return ErrNoResult
+	}
+	fields := reflect.ValueOf(chord).Elem()
+	members := fields.FieldByName("groupAsyncResults")
+	for i := range members.Len() {
+		if err := failureOf(members.Index(i)); err != nil {
+			return err
+		}
+	}
+	if err := failureOf(fields.FieldByName("chordAsyncResult")); err != nil {
+		return err
+	}
+	return ErrNoResult
+}
+
+// failureOf returns the error of an *AsyncResult that has seen its task fail.
+func failureOf(asyncResult reflect.Value) error {
+	state := asyncResult.Elem().FieldByName("taskState").Elem()
+	if state.FieldByName("State").String() != tasks.StateFailure {
+		return nil
+	}
+	return errors.New(state.FieldByName("Error").String())
 }

@@ -22,6 +22,8 @@ var failureCases = []testCase{
 	{"a retry publishes what a foreign producer sent", retryOfForeignEnvelope},
 	{"a retry for later keeps the argument", retryLater},
 	{"a panic fails the task", panics},
+	{"a chord fails with the error of its member", chordMemberFails},
+	{"a chord fails with the error of its callback", chordCallbackFails},
 	{"an unregistered type is refused at send", unregisteredAtSend},
 	{"a broken envelope fails the task at once", brokenEnvelope},
 	{"arguments that do not fit fail the task at once", misfits},
@@ -87,6 +89,25 @@ func retryLater(t *testing.T, f *fixture) {
 		return o.ID, nil
 	})
 	assert.Equal(t, "o-1", mustAwait[string](t, f, f.send(t, f.signature(t, name, order()))))
+}
+
+func chordMemberFails(t *testing.T, f *fixture) {
+	member := f.register(t, func(line Line) (Line, error) {
+		if line.SKU == "bad" {
+			return line, errors.New("out of bad")
+		}
+		return line, nil
+	})
+	callback := f.register(t, func(lines ...Line) (Line, error) { return lines[0], nil })
+	_, err := await[Line](t, f, f.sendChord(t, callback, f.signature(t, member, Line{SKU: "good"}), f.signature(t, member, Line{SKU: "bad"})))
+	assert.EqualError(t, err, "out of bad")
+}
+
+func chordCallbackFails(t *testing.T, f *fixture) {
+	member := f.register(t, func(line Line) (Line, error) { return line, nil })
+	callback := f.register(t, func(lines ...Line) (Line, error) { return Line{}, errors.New("no room") })
+	_, err := await[Line](t, f, f.sendChord(t, callback, f.signature(t, member, Line{SKU: "good"})))
+	assert.EqualError(t, err, "no room")
 }
 
 func panics(t *testing.T, f *fixture) {

@@ -8,6 +8,8 @@ import (
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 var workflowCases = []testCase{
@@ -101,13 +103,19 @@ func chord(t *testing.T, f *fixture) {
 func chordOfResultsOnly(t *testing.T, f *fixture) {
 	member := f.register(t, func(line Line) (Line, error) { return line, nil })
 	callback := f.register(t, func(lines ...Line) (Order, error) { return Order{Lines: lines[:1]}, nil })
-	g, err := tasks.NewGroup(f.signature(t, member, Line{SKU: "a"}), f.signature(t, member, Line{SKU: "a"}))
+	res := f.sendChord(t, callback, f.signature(t, member, Line{SKU: "a"}), f.signature(t, member, Line{SKU: "a"}))
+	assert.Equal(t, Order{Lines: []Line{{SKU: "a"}}}, mustAwait[Order](t, f, res))
+}
+
+// sendChord sends a chord whose callback has no arguments of its own.
+func (f *fixture) sendChord(t *testing.T, callback string, members ...*tasks.Signature) middleware.Result {
+	g, err := tasks.NewGroup(members...)
 	require.NoError(t, err)
 	c, err := tasks.NewChord(g, f.signature(t, callback))
 	require.NoError(t, err)
 	res, err := f.server.SendChord(c, f.sendConcurrency())
 	require.NoError(t, err)
-	assert.Equal(t, Order{Lines: []Line{{SKU: "a"}}}, mustAwait[Order](t, f, res))
+	return res
 }
 
 func rawNestedSignatures(t *testing.T, f *fixture) {
