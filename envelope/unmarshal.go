@@ -9,8 +9,8 @@ import (
 // Unmarshal opens an envelope into the value that target, a non-nil pointer, points to. The target's type
 // decides what is accepted: an envelope of that type, of a pointer to it unless it is null, or of what it
 // points to. Named basic types that are not registered take envelopes of their kind. A target of an interface
-// type takes any registered type that implements it, unless that is StaticOnly. What the target held is
-// overwritten, never merged; after an error it is zero.
+// type takes any registered type that implements it, unless that is StaticOnly. What can be nil takes a nil of
+// type any. What the target held is overwritten, never merged; after an error it is zero.
 //
 // The context reaches the functions given to [Convert] and [Upgrade]. Errors are of type *[Error] with the
 // path to the fault: ErrMalformed, ErrUnknownType, ErrUnknownVersion, ErrTypeMismatch, ErrUnregistered,
@@ -78,8 +78,12 @@ func (d *decoder) opened(v reflect.Value) (label string, err error) {
 	return h.expression, d.static(h, x, v)
 }
 
-// dynamicInto reads data of the type that the envelope names into an interface.
+// dynamicInto reads data of the type that the envelope names into an interface. A nil interface is sent as nil of
+// the empty one, whichever it was.
 func (d *decoder) dynamicInto(h header, v reflect.Value) error {
+	if h.expression == anyName && d.null() {
+		return nil
+	}
 	w, err := d.catalog.chosen(h.expression, v.Type())
 	if err != nil {
 		return err
