@@ -24,12 +24,18 @@ type layout struct {
 	fields []field
 	// hidden leads to fields that others with the same name hide, and to embedded structs that do not show.
 	hidden []hiddenField
-	// pointers leads to the embedded pointers.
-	pointers []hiddenField
+	// pointers are the embedded pointers, which would get lost if nothing behind them were written.
+	pointers []embeddedPointer
 	// unexported are the fields that would be dropped for being so.
 	unexported []droppedField
 	// sealed leads to embedded pointers to unexported structs, which cannot be set.
 	sealed []hiddenField
+}
+
+// An embeddedPointer leads to fields behind it. If none of them can be reached it arrives as nil.
+type embeddedPointer struct {
+	hiddenField
+	fields [][]int
 }
 
 // A droppedField is an unexported field of the struct itself, or of one that it embeds.
@@ -114,7 +120,7 @@ func (c *catalog) explore(e embedding, count int, found *layout) (next []embeddi
 
 func (l *layout) embedPointer(source reflect.StructField, f field) {
 	pointer := hiddenField{index: f.index, goName: f.goName}
-	l.pointers = append(l.pointers, pointer)
+	l.pointers = append(l.pointers, embeddedPointer{hiddenField: pointer})
 	if !source.IsExported() {
 		l.sealed = append(l.sealed, pointer)
 	}
@@ -233,18 +239,17 @@ func (l *layout) settle() {
 	slices.SortFunc(l.hidden, func(a, b hiddenField) int { return slices.Compare(a.index, b.index) })
 	l.hidden = slices.CompactFunc(l.hidden, func(a, b hiddenField) bool { return slices.Equal(a.index, b.index) })
 	l.fields = winners
-	l.hideLostPointers()
+	l.findBehindPointers()
 }
 
-// hideLostPointers counts embedded pointers that no field is reached by as hidden: on arrival nothing would
-// tell that they were not nil.
-func (l *layout) hideLostPointers() {
-	for _, pointer := range l.pointers {
-		reached := slices.ContainsFunc(l.fields, func(f field) bool {
-			return len(f.index) > len(pointer.index) && slices.Equal(f.index[:len(pointer.index)], pointer.index)
-		})
-		if !reached {
-			l.hidden = append(l.hidden, pointer)
+// findBehindPointers finds the fields that are reached by each embedded pointer.
+func (l *layout) findBehindPointers() {
+	for i := range l.pointers {
+		pointer := &l.pointers[i]
+		for _, f := range l.fields {
+			if len(f.index) > len(pointer.index) && slices.Equal(f.index[:len(pointer.index)], pointer.index) {
+				pointer.fields = append(pointer.fields, f.index)
+			}
 		}
 	}
 }

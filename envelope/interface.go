@@ -24,6 +24,9 @@ func (e *encoder) nested(buf []byte, v reflect.Value) ([]byte, error) {
 	if w.staticOnly {
 		return buf, faultf(ErrUnsupported, "%s is StaticOnly: nobody would open it inside an interface", w.expression)
 	}
+	if w.erased != nil {
+		return buf, unregistered(w.erased)
+	}
 	if err := e.enter(len(buf)); err != nil {
 		return buf, err
 	}

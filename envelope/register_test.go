@@ -53,13 +53,14 @@ func TestUnexportedFieldsAreRefusedAtRegister(t *testing.T) {
 	}
 	type dashed struct {
 		Name string
-		lock sync.Mutex `json:"-"`
+		lock *sync.Mutex `json:"-"`
 		_    int
 	}
 	text := ": unexported field would be dropped: register envelope_test."
 	requireUnsupported(t, registers[secret](), "test.Subject.key"+text+"secret with IgnoreUnexported or Convert")
 	requireUnsupported(t, registers[embedding](), "test.Subject.hidden.name"+text+"embedding with IgnoreUnexported or Convert")
 	require.NoError(t, registers[dashed]())
+	require.Nil(t, dashed{}.lock)
 	_, _ = secret{key: ""}.key, embedding{hidden: hidden{name: ""}}.name
 }
 

@@ -203,7 +203,9 @@ func TestHiddenFieldsAreRefusedUnlessZero(t *testing.T) {
 	requireRefused(t, r, both{left: left{shadowBase{ID: "l"}}}, envelope.ErrUnsupported, "test.Both.left.shadowBase.ID: "+text)
 	requireRefused(t, r, both{right: right{shadowBase{ID: "r"}}}, envelope.ErrUnsupported, "test.Both.right.shadowBase: "+text)
 	assert.Equal(t, lost{ID: "x"}, roundTrip(t, r, lost{ID: "x"}))
-	requireRefused(t, r, lost{Covered: &Covered{}}, envelope.ErrUnsupported, "test.Lost.Covered: "+text)
+	requireRefused(t, r, lost{Covered: &Covered{}}, envelope.ErrUnsupported,
+		"test.Lost.Covered: embedded pointer without fields to show would be dropped")
+	requireRefused(t, r, lost{Covered: &Covered{ID: "c"}}, envelope.ErrUnsupported, "test.Lost.Covered.ID: "+text)
 }
 
 // Covered is embedded by pointer where an outer field hides its only one.

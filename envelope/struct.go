@@ -14,6 +14,8 @@ type structPlan struct {
 	folded map[string]int
 	// hidden are fields that do not travel, and are refused unless they are zero.
 	hidden []hiddenField
+	// pointers are embedded, and are refused unless something behind them travels.
+	pointers []embeddedPointer
 }
 
 type structField struct {
@@ -35,7 +37,7 @@ func (p *planner) structure(t reflect.Type) plan {
 	if registered == nil || !registered.ignoreUnexported {
 		p.refuseDropped(t, found.unexported)
 	}
-	result.hidden = found.hidden
+	result.hidden, result.pointers = found.hidden, found.pointers
 	for _, f := range found.fields {
 		result.add(p.structField(f))
 	}

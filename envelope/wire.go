@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"cmp"
 	"maps"
 	"reflect"
 	"strconv"
@@ -13,6 +14,8 @@ type wire struct {
 	header     string
 	plan       plan
 	staticOnly bool
+	// erased is a type whose name the expression leaves out.
+	erased reflect.Type
 }
 
 // wired is a wire, or the reason why there is none.
@@ -29,7 +32,7 @@ func (c *catalog) wire(t reflect.Type) (*wire, error) {
 	}
 	w, err := c.newWire(t)
 	c.wires.Store(t, wired{wire: w, err: err})
-	if err == nil && !c.isErased(t) {
+	if err == nil && w.erased == nil {
 		c.remember(w)
 	}
 	return w, err
@@ -54,6 +57,7 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 		header:     string(appendHeader(nil, header{expression: text, version: version, codec: codec})),
 		plan:       current,
 		staticOnly: c.isStaticOnly(t),
+		erased:     c.erasedIn(t),
 	}, nil
 }
 
@@ -192,19 +196,20 @@ func (c *catalog) remember(w *wire) {
 	}
 }
 
-// isErased tells whether the expression of t stands for another type, as it leaves out names that are not registered.
-func (c *catalog) isErased(t reflect.Type) bool {
+// erasedIn returns a type whose name the expression of t leaves out, as it is not registered: nil if there is
+// none. Where it is not, the expression stands for another type.
+func (c *catalog) erasedIn(t reflect.Type) reflect.Type {
 	if known, ok := builtinByType[t]; ok && known.name != "" || c.byType[t] != nil {
-		return false
+		return nil
 	}
 	if t.Name() != "" {
-		return true
+		return t
 	}
 	switch t.Kind() {
 	case reflect.Map:
-		return c.isErased(t.Key()) || c.isErased(t.Elem())
+		return cmp.Or(c.erasedIn(t.Key()), c.erasedIn(t.Elem()))
 	case reflect.Pointer, reflect.Slice, reflect.Array:
-		return c.isErased(t.Elem())
+		return c.erasedIn(t.Elem())
 	}
-	return false
+	return nil
 }

@@ -1,0 +1,97 @@
+package envelope
+
+import (
+	"reflect"
+	"slices"
+)
+
+// stringMapPlan is a mapPlan for map[string]string, without reflection on its entries.
+type stringMapPlan struct{}
+
+func (stringMapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	m := *v.Addr().Interface().(*map[string]string)
+	if m == nil {
+		return appendNull(buf), nil
+	}
+	if err := e.open(len(buf), len(m)); err != nil {
+		return buf, err
+	}
+	buf, err := appendStringMap(buf, m, appendText)
+	if err != nil {
+		return buf, withinEntry(err)
+	}
+	e.leave()
+	return buf, nil
+}
+
+func (stringMapPlan) decode(d *decoder, v reflect.Value) (err error) {
+	if d.null() {
+		return nil
+	}
+	*v.Addr().Interface().(*map[string]string), err = decodeStringMap(d, allowAnyKey, (*decoder).ownText)
+	return err
+}
+
+// appendStringMap writes the entries of a map, sorted by key.
+func appendStringMap[V any](buf []byte, m map[string]V, appendValue func([]byte, V) ([]byte, error)) (_ []byte, err error) {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	buf = append(buf, '{')
+	for i, key := range keys {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		if buf, err = appendText(buf, key); err != nil {
+			return buf, err
+		}
+		buf = append(buf, ':')
+		if buf, err = appendValue(buf, m[key]); err != nil {
+			return buf, err
+		}
+	}
+	return append(buf, '}'), nil
+}
+
+// decodeStringMap reads an object into a map.
+func decodeStringMap[V any](d *decoder, checkKey func(string) error, value func(*decoder) (V, error)) (map[string]V, error) {
+	empty, err := d.open('{', '}', "an object")
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]V{}
+	for more := !empty; more; {
+		if err := decodeStringEntry(d, m, checkKey, value); err != nil {
+			return nil, withinEntry(err)
+		}
+		if more, err = d.more('}'); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func decodeStringEntry[V any](d *decoder, m map[string]V, checkKey func(string) error, value func(*decoder) (V, error)) error {
+	if err := d.count(); err != nil {
+		return err
+	}
+	key, err := d.key()
+	if err != nil {
+		return err
+	}
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	read, err := value(d)
+	if err != nil {
+		return err
+	}
+	before := len(m)
+	m[d.own(key)] = read
+	if len(m) == before {
+		return malformed("duplicate name")
+	}
+	return nil
+}
