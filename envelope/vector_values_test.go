@@ -77,8 +77,8 @@ func turned(data []byte) []byte {
 	return result
 }
 
-func vectorRegistry(t *testing.T) *envelope.Registry {
-	r := envelope.NewRegistry()
+func vectorRegistry(t *testing.T, opts ...envelope.Option) *envelope.Registry {
+	r := envelope.NewRegistry(opts...)
 	toV2 := func(_ context.Context, old vectorOrderV1) (vectorOrder, error) {
 		return vectorOrder{ID: strings.Repeat("o", old.Number), Qty: 1}, nil
 	}
