@@ -21,11 +21,8 @@ func (e *encoder) nested(buf []byte, v reflect.Value) ([]byte, error) {
 	if err != nil {
 		return buf, err
 	}
-	if w.staticOnly {
-		return buf, faultf(ErrUnsupported, "%s is StaticOnly: nobody would open it inside an interface", w.expression)
-	}
-	if w.erased != nil {
-		return buf, unregistered(w.erased)
+	if err := w.checkDynamic(e.settings); err != nil {
+		return buf, err
 	}
 	if err := e.enter(len(buf)); err != nil {
 		return buf, err

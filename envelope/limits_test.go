@@ -124,6 +124,8 @@ func TestMaxArrayLength(t *testing.T) {
 	requireLimit(t, r, opened("[4][2]int", "[]"), "MaxArrayLength(6)")
 	requireLimit(t, r, opened("[][1][7]int", "[]"), "MaxArrayLength(6)")
 	assert.Equal(t, [7]int{}, receives[[7]int](t, r, opened("[7]int", "[0,0,0,0,0,0,0]")), "a static type is no matter of trust")
+	requireTooLarge(t, r, []any{[7]int{}}, "MaxArrayLength(6)")
+	requireTooLarge(t, r, []any{map[string]*[2][4]int{}}, "MaxArrayLength(6)")
 }
 
 func TestArraysFromMessagesTakeNoMemoryInAdvance(t *testing.T) {

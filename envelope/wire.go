@@ -16,6 +16,8 @@ type wire struct {
 	staticOnly bool
 	// erased is a type whose name the expression leaves out.
 	erased reflect.Type
+	// tooLong tells of an array that is too long to be named by a message.
+	tooLong bool
 }
 
 // wired is a wire, or the reason why there is none.
@@ -46,6 +48,10 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
+	x, err := parseExpression(text, &c.registry.settings)
+	if err != nil {
+		return nil, err
+	}
 	current, err := c.planFor(t)
 	if err != nil {
 		return nil, err
@@ -58,7 +64,32 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 		plan:       current,
 		staticOnly: c.isStaticOnly(t),
 		erased:     c.erasedIn(t),
+		tooLong:    c.registry.settings.hasTooLongArray(x),
 	}, nil
+}
+
+// checkDynamic refuses to send values inside an interface that no receiver would open there, or not as the
+// same type.
+func (w *wire) checkDynamic(s *settings) error {
+	switch {
+	case w.staticOnly:
+		return faultf(ErrUnsupported, "%s is StaticOnly: nobody would open it inside an interface", w.expression)
+	case w.erased != nil:
+		return unregistered(w.erased)
+	case w.tooLong:
+		return limited("MaxArrayLength", s.maxArrayLength)
+	}
+	return nil
+}
+
+// hasTooLongArray tells whether an expression names an array that messages may not name.
+func (s *settings) hasTooLongArray(x *expression) bool {
+	for ; x != nil; x = x.element {
+		if !x.isWithin(s.maxArrayLength) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkNamed refuses defined types that are neither registered nor built in: by themselves they have no name.
