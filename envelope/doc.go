@@ -9,8 +9,9 @@
 //	err = registry.Unmarshal(ctx, text, &order)
 //
 // What arrives equals what was sent, or one of the two calls returns an error that says where the value
-// could not be carried: nil and empty differ, every bit of a number survives, nothing is dropped in
-// silence. Struct tags, embedding and the json and text marshalers mean what encoding/json means by them.
+// could not be carried: nil and empty differ, every bit of a number survives, nothing is dropped
+// but what a field's own json tag drops. Struct tags, embedding and the json and text marshalers mean what
+// encoding/json means by them.
 //
 // Only registered types travel, and a message can never name a type that was not registered. Known without
 // registration are Go's basic types, time.Time, time.Duration, big.Int, big.Float, big.Rat, url.URL,

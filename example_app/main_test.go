@@ -72,7 +72,7 @@ func TestRunRefuses(t *testing.T) {
 	stdout, stderr, status := runDemo(t.Context(), "-broker", "http://localhost")
 	assert.Equal(t, statusUsage, status)
 	assert.Empty(t, stdout)
-	assert.Equal(t, "example_app: invalid value for flag -broker: unknown scheme \"http\", want redis or amqp\n", stderr)
+	assert.Equal(t, "example_app: invalid value for flag -broker: unknown scheme \"http\", want embedded, redis://host:port or amqp://host:port\n", stderr)
 }
 
 func TestRunShowsItsUsage(t *testing.T) {

@@ -58,8 +58,8 @@ func TestParseOptionsRefuses(t *testing.T) {
 		"missing file":   {[]string{"-problem", missing}, `invalid value "` + missing + `" for flag -problem: open ` + missing + `: no such file or directory`},
 		"directory":      {[]string{"-problem", directory}, `invalid value "` + directory + `" for flag -problem: read ` + directory + `: is a directory`},
 		"bad file":       {[]string{"-problem", bad}, `invalid value "` + bad + `" for flag -problem: line 1: EDGE_WEIGHT_TYPE is "GEO", want EUC_2D`},
-		"unknown scheme": {[]string{"-broker", "kafka://localhost"}, `invalid value for flag -broker: unknown scheme "kafka", want redis or amqp`},
-		"no broker":      {[]string{"-broker", ""}, `invalid value for flag -broker: unknown scheme "", want redis or amqp`},
+		"unknown scheme": {[]string{"-broker", "kafka://localhost"}, `invalid value for flag -broker: unknown scheme "kafka", want embedded, redis://host:port or amqp://host:port`},
+		"no broker":      {[]string{"-broker", ""}, `invalid value for flag -broker: unknown scheme "", want embedded, redis://host:port or amqp://host:port`},
 		"no url":         {[]string{"-broker", "redis://:secret/@localhost"}, "invalid value for flag -broker: not a url like redis://host:port or amqp://host:port"},
 		"no database":    {[]string{"-broker", "redis://localhost/zero"}, `invalid value for flag -broker: redis: invalid database number: "zero"`},
 	}

@@ -46,7 +46,7 @@ func newTransport(broker string) (transport, error) {
 	case "amqp", "amqps":
 		return newAMQPTransport(address)
 	}
-	return nil, fmt.Errorf("unknown scheme %q, want redis or amqp", address.Scheme)
+	return nil, fmt.Errorf("unknown scheme %q, want embedded, redis://host:port or amqp://host:port", address.Scheme)
 }
 
 // newQueueName makes a name for one run alone: the demo meets no other application's tasks, and no leftovers.

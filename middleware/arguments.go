@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"sync"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
@@ -32,35 +33,45 @@ func (e *ArgumentError) Unwrap() error { return e.Err }
 
 // restoration is the outcome of restoring the arguments of a signature.
 type restoration struct {
+	once sync.Once
 	args []reflect.Value
 	err  error
 }
 
 // PreTask restores the arguments of a signature that a worker is about to run,
 // for the task to take over. The signature stays as it came: it is what a
-// retry publishes. It does nothing for tasks that were not registered through
-// the middleware.
+// retry publishes.
 //
-// Attach installs it as a worker's pre-task handler. A worker without it works
-// as well; its tasks restore their arguments themselves.
+// It is Machinery's pre-task hook, for handlers that want the arguments before
+// the task does. Without it a task restores its arguments itself, with its own
+// context. PreTask does nothing for tasks that were not registered through the
+// middleware, and for signatures that did not come from the server's broker.
 func (m *Middleware) PreTask(s *tasks.Signature) {
-	if t, ok := m.wrapped.Load(s.Name); ok {
-		args, err := m.restoreAll(context.Background(), t.(*task), s.Args)
-		m.restored.Store(s, &restoration{args, err})
+	t, wrapped := m.wrapped.Load(s.Name)
+	r, received := m.restorations.Load(s)
+	if wrapped && received {
+		m.restoreOnce(context.Background(), r.(*restoration), t.(*task), s)
 	}
 }
 
 // arguments returns the restored arguments for a call. Machinery's own
 // reflection of them serves only where there is no signature, which is in
 // calls that do not come from a worker.
-func (m *Middleware) arguments(ctx context.Context, t *task, s *tasks.Signature, reflected []any) ([]reflect.Value, error) {
+func (m *Middleware) arguments(ctx context.Context, t *task, reflected []any) ([]reflect.Value, error) {
+	s := tasks.SignatureFromContext(ctx)
 	if s == nil {
-		return m.restoreAll(ctx, t, argsOf(reflected))
+		s = &tasks.Signature{Name: t.name, Args: argsOf(reflected)}
 	}
-	if r, ok := m.restored.Load(s); ok {
-		return r.(*restoration).args, r.(*restoration).err
+	r, ok := m.restorations.Load(s)
+	if !ok {
+		return m.restoreAll(ctx, t, s)
 	}
-	return m.restoreAll(ctx, t, s.Args)
+	m.restoreOnce(ctx, r.(*restoration), t, s)
+	return r.(*restoration).args, r.(*restoration).err
+}
+
+func (m *Middleware) restoreOnce(ctx context.Context, r *restoration, t *task, s *tasks.Signature) {
+	r.once.Do(func() { r.args, r.err = m.restoreAll(ctx, t, s) })
 }
 
 func argsOf(values []any) []tasks.Arg {
@@ -71,16 +82,16 @@ func argsOf(values []any) []tasks.Arg {
 	return args
 }
 
-func (m *Middleware) restoreAll(ctx context.Context, t *task, args []tasks.Arg) ([]reflect.Value, error) {
-	args, err := t.bind(args)
+func (m *Middleware) restoreAll(ctx context.Context, t *task, s *tasks.Signature) ([]reflect.Value, error) {
+	args, err := t.bind(s)
 	if err != nil {
 		return nil, err
 	}
 	restored := make([]reflect.Value, len(args), len(args)+1)
 	for i, arg := range args {
-		param := min(i, len(t.params)-1)
-		if restored[i], err = m.restore(ctx, arg, t.params[param]); err != nil {
-			return nil, &ArgumentError{Task: t.name, Position: i + 1, Name: t.nameOf(i), Type: t.params[param], Err: err}
+		param := t.params[min(i, len(t.params)-1)]
+		if restored[i], err = m.restore(ctx, arg, param); err != nil {
+			return nil, &ArgumentError{Task: t.name, Position: i + 1, Name: t.nameOf(i), Type: param, Err: err}
 		}
 	}
 	return restored, nil

@@ -16,9 +16,9 @@ type Result interface {
 	GetWithTimeout(timeout, sleep time.Duration) ([]reflect.Value, error)
 }
 
-// ErrNoResult is returned for a result that has ended without a value and
-// without saying why.
-var ErrNoResult = errors.New("ended without a result or an error")
+// ErrNoResult is returned for a nil Result, as a failed send gives it, and for
+// one that ended without a value and without saying why.
+var ErrNoResult = errors.New("no result")
 
 // How often the result backend is asked: at first, and at most.
 const (
@@ -27,37 +27,60 @@ const (
 )
 
 // Await waits until a task, chain or chord has ended and restores its one
-// result as a T. For a task that returns only an error, T is struct{}.
+// result as a T. For a task that returns only an error, T is struct{}; for one
+// with several results, see Scan. A T of a string kind takes any result that is
+// a text, an envelope of another type included.
 //
 // It waits as long as ctx lets it, and then returns the context's error. When
-// the task has failed it returns an error with the task's text; when the result
-// does not fit T, envelope.ErrTypeMismatch.
+// the task has failed it returns an error with the task's text, for a chord that
+// of the member or callback that failed; when the result does not fit T,
+// envelope.ErrTypeMismatch.
 func Await[T any](ctx context.Context, m *Middleware, res Result) (T, error) {
 	var value T
+	var targets []any
+	if _, none := any(value).(struct{}); !none {
+		targets = append(targets, &value)
+	}
+	if err := Scan(ctx, m, res, targets...); err != nil {
+		var zero T
+		return zero, err
+	}
+	return value, nil
+}
+
+// Scan waits like Await, for a task with any number of results, and restores
+// each into the value that its target, a non-nil pointer, points to.
+func Scan(ctx context.Context, m *Middleware, res Result, targets ...any) error {
+	if res == nil || reflect.ValueOf(res).Kind() == reflect.Pointer && reflect.ValueOf(res).IsNil() {
+		return fmt.Errorf("await: %w: was the task sent?", ErrNoResult)
+	}
 	values, err := wait(ctx, res)
 	if err != nil {
-		return value, err
+		return err
 	}
-	t := reflect.TypeFor[T]()
-	if len(values) == 0 && t == reflect.TypeFor[struct{}]() {
-		return value, nil
+	if len(values) != len(targets) {
+		return fmt.Errorf("await: the task has %d results, not %d: see middleware.Scan", len(values), len(targets))
 	}
-	if len(values) != 1 {
-		return value, fmt.Errorf("await: the task has %d results, not one", len(values))
+	for i, target := range targets {
+		pointer := reflect.ValueOf(target)
+		if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
+			return fmt.Errorf("await: target %d is no pointer, or nil", i+1)
+		}
+		result := tasks.Arg{Type: values[i].Type().String(), Value: values[i].Interface()}
+		restored, err := m.restore(ctx, result, pointer.Type().Elem())
+		if err != nil {
+			return fmt.Errorf("await: result %d (%s): %w", i+1, pointer.Type().Elem(), err)
+		}
+		pointer.Elem().Set(restored)
 	}
-	restored, err := m.restore(ctx, tasks.Arg{Type: values[0].Type().String(), Value: values[0].Interface()}, t)
-	if err != nil {
-		return value, fmt.Errorf("await: result (%s): %w", t, err)
-	}
-	reflect.ValueOf(&value).Elem().Set(restored)
-	return value, nil
+	return nil
 }
 
 // wait polls a result, faster at first than later.
 func wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return nil, timedOut(res, err)
 		}
 		values, err := res.GetWithTimeout(firstPoll, firstPoll)
 		if err == nil && values == nil {
@@ -68,7 +91,7 @@ func wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, timedOut(res, ctx.Err())
 		case <-time.After(poll):
 		}
 	}
@@ -102,4 +125,11 @@ func failureOf(asyncResult reflect.Value) error {
 		return nil
 	}
 	return errors.New(state.FieldByName("Error").String())
+}
+
+func timedOut(res Result, err error) error {
+	if task, ok := res.(*result.AsyncResult); ok {
+		return fmt.Errorf("await task %q (%s): %w", task.Signature.Name, task.Signature.UUID, err)
+	}
+	return fmt.Errorf("await: %w", err)
 }

@@ -18,14 +18,23 @@ type named struct {
 	value any
 }
 
+// namedHeader is set on signatures with arguments made by Named. Machinery lets
+// callers name arguments for their own sake; these are meant.
+const namedHeader = "envelope-named"
+
 // Named makes an argument for Signature that goes to the parameter of that
-// name, wherever it stands. The task must have been registered with Params.
+// name, wherever it stands. The task must have been registered with Params; it
+// fails otherwise.
 func Named(name string, v any) any { return named{name, v} }
 
 // bind puts arguments in the order of the parameters: those with a name by
 // name, the others, in their order, where a place is left. Without Params,
 // names mean nothing, as in Machinery itself.
-func (t *task) bind(args []tasks.Arg) ([]tasks.Arg, error) {
+func (t *task) bind(s *tasks.Signature) ([]tasks.Arg, error) {
+	args := s.Args
+	if t.paramName == nil && s.Headers[namedHeader] != nil {
+		return nil, fmt.Errorf("task %q: %w: they are named, but the task was registered without middleware.Params", t.name, ErrArguments)
+	}
 	if t.paramName == nil {
 		return args, t.checkCount(len(args))
 	}
@@ -61,12 +70,12 @@ func (t *task) bind(args []tasks.Arg) ([]tasks.Arg, error) {
 }
 
 func (t *task) checkCount(n int) error {
-	least, most := len(t.params), len(t.params)
-	if t.variadic() {
-		least, most = least-1, max(n, least-1)
+	want := len(t.params)
+	if t.variadic() && n < want-1 {
+		return fmt.Errorf("task %q: %w: takes at least %d, got %d", t.name, ErrArguments, want-1, n)
 	}
-	if n < least || n > most {
-		return fmt.Errorf("task %q: %w: takes %d, got %d", t.name, ErrArguments, least, n)
+	if !t.variadic() && n != want {
+		return fmt.Errorf("task %q: %w: takes %d, got %d", t.name, ErrArguments, want, n)
 	}
 	return nil
 }

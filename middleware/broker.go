@@ -40,7 +40,7 @@ func (b *broker) middleware() *Middleware { return b.m }
 // Publish puts the arguments of s, and of the tasks nested in it, in envelopes
 // where they need one, and publishes it. s keeps its arguments.
 func (b *broker) Publish(ctx context.Context, s *tasks.Signature) error {
-	sealed, err := b.m.seal(ctx, s)
+	sealed, err := b.m.seal(ctx, s, declareFormat)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,13 @@
 package middleware
 
-// Restored counts the restorations that are kept.
-func (m *Middleware) Restored() int {
+// Kept counts what is kept of the signatures that are being processed.
+func (m *Middleware) Kept() int {
 	n := 0
-	m.restored.Range(func(any, any) bool {
+	count := func(any, any) bool {
 		n++
 		return true
-	})
+	}
+	m.received.Range(count)
+	m.restorations.Range(count)
 	return n
 }

@@ -43,8 +43,9 @@ type Middleware struct {
 	registry *envelope.Registry
 	preTask  func(*tasks.Signature)
 
-	wrapped  sync.Map // task name → *task
-	restored sync.Map // *tasks.Signature → *restoration, while it is processed
+	wrapped      sync.Map // task name → *task
+	received     sync.Map // *tasks.Signature, of those being processed, whose arguments are in wire form
+	restorations sync.Map // *tasks.Signature → *restoration, of those being processed
 }
 
 // An Option configures Install.
@@ -54,15 +55,15 @@ type Option func(*Middleware)
 // Machinery runs it (in SendTask), before values are put in envelopes: it sees
 // the arguments as the caller gave them.
 //
-// A handler that was given to the server's SetPreTaskHandler stays in place
-// without this option.
+// It takes the server's only slot for one. A handler that is in the slot stays
+// there without this option.
 func WithPrePublish(handler func(*tasks.Signature)) Option {
 	return func(m *Middleware) { m.server.SetPreTaskHandler(handler) }
 }
 
-// WithPreTask keeps an application's own pre-task handler on workers made by
-// NewWorker or passed to Attach, which take the worker's only slot for one. It
-// runs after the arguments are restored and before the task.
+// WithPreTask gives an application's own pre-task handler to all workers that are
+// made by NewWorker or passed to Attach. It runs after the arguments are
+// restored and before the task.
 func WithPreTask(handler func(*tasks.Signature)) Option {
 	return func(m *Middleware) { m.preTask = handler }
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/RichardKnop/machinery/v2"
 	eagerbackend "github.com/RichardKnop/machinery/v2/backends/eager"
+	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
@@ -423,22 +424,27 @@ func TestWhatCannotBeOpenedIsNotRetried(t *testing.T) {
 	} {
 		broker.published = 0
 		s := &tasks.Signature{Name: name, RetryCount: 3, Args: []tasks.Arg{{Type: "string", Value: argument}}}
-		s.Headers = tasks.Headers{middleware.FormatHeader: "1"}
-		res, err := server.SendTask(s)
-		require.NoError(t, err)
-		_, err = middleware.Await[struct{}](t.Context(), m, res)
+		_, err := middleware.Await[struct{}](t.Context(), m, sendRaw(t, server, s))
 		require.ErrorContains(t, err, name)
 		assert.Equal(t, 1, broker.published)
 	}
 }
 
-func TestRestoredArgumentsAreNotKeptAfterTheTask(t *testing.T) {
+// sendRaw publishes as a producer without the middleware does.
+func sendRaw(t *testing.T, server *machinery.Server, s *tasks.Signature) *result.AsyncResult {
+	s.UUID = "task_" + t.Name() + s.Name
+	inner := server.GetBroker().(interface{ Unwrap() brokersiface.Broker }).Unwrap()
+	require.NoError(t, inner.Publish(t.Context(), s))
+	return result.NewAsyncResult(s, server.GetBackend())
+}
+
+func TestNothingIsKeptAfterTheTask(t *testing.T) {
 	server, m := install(t, eager.New())
 	require.NoError(t, m.RegisterTask("t", func(o order) (string, error) { return o.ID, nil }))
 	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
 	_, err := run[string](t, server, m, "t", order{"o-1", 2.5})
 	require.NoError(t, err)
-	assert.Zero(t, m.Restored())
+	assert.Zero(t, m.Kept())
 }
 
 func TestAStringParameterOpensOnlyTheEnvelopeOfAString(t *testing.T) {
@@ -446,12 +452,165 @@ func TestAStringParameterOpensOnlyTheEnvelopeOfAString(t *testing.T) {
 	require.NoError(t, m.RegisterTask("t", func(text string, pointer *string) (string, error) { return text + *pointer, nil }))
 	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
 	for _, text := range []string{orderOnWire, `{"$envelope":`, `{"$envelope":1,"type":"string","data":7`} {
-		s := &tasks.Signature{Name: "t", Headers: tasks.Headers{middleware.FormatHeader: "1"}}
-		s.Args = []tasks.Arg{{Type: "string", Value: text}, {Type: "string", Value: text}}
+		s := &tasks.Signature{Name: "t", Args: []tasks.Arg{{Type: "string", Value: text}, {Type: "string", Value: text}}}
+		got, err := middleware.Await[string](t.Context(), m, sendRaw(t, server, s))
+		require.NoError(t, err)
+		assert.Equal(t, text+text, got)
+	}
+}
+
+func TestEnvelopesSurviveWhenHeadersAreReplaced(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("t", func(o *order) (string, error) { return o.ID, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	made, err := m.Signature(t.Context(), "t", order{"o-1", 2.5})
+	require.NoError(t, err)
+	for _, s := range []*tasks.Signature{
+		{Name: "t", Args: made.Args},
+		{Name: "t", Args: made.Args, Headers: tasks.Headers{"tenant": "x"}},
+	} {
 		res, err := server.SendTask(s)
 		require.NoError(t, err)
 		got, err := middleware.Await[string](t.Context(), m, res)
 		require.NoError(t, err)
-		assert.Equal(t, text+text, got)
+		assert.Equal(t, "o-1", got)
 	}
+}
+
+func TestAPrePublishHandlerMayReplaceHeadersOfRetriesAndCallbacks(t *testing.T) {
+	replace := func(s *tasks.Signature) { s.Headers = tasks.Headers{"tenant": "x"} }
+	server, m := install(t, eager.New(), middleware.WithPrePublish(replace))
+	var seen []any
+	calls := 0
+	require.NoError(t, m.RegisterTask("first", func(ctx context.Context, v any) (order, error) {
+		seen = append(seen, tasks.SignatureFromContext(ctx).Args[0].Value)
+		if calls++; calls == 1 {
+			return order{}, errors.New("again")
+		}
+		return v.(order), nil
+	}))
+	require.NoError(t, m.RegisterTask("second", func(v any) (string, error) { return v.(order).ID, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	chain, err := tasks.NewChain(
+		&tasks.Signature{Name: "first", RetryCount: 1, Args: []tasks.Arg{{Value: order{"o-1", 2.5}}}},
+		&tasks.Signature{Name: "second"},
+	)
+	require.NoError(t, err)
+	res, err := server.SendChain(chain)
+	require.NoError(t, err)
+	got, err := middleware.Await[string](t.Context(), m, res)
+	require.NoError(t, err)
+	assert.Equal(t, "o-1", got)
+	assert.Equal(t, []any{orderOnWire, orderOnWire}, seen)
+}
+
+func TestHeadersCopiedFromAReceivedSignatureVouchForNothing(t *testing.T) {
+	broker := &recorder{}
+	server, _ := install(t, broker)
+	s := &tasks.Signature{Name: "t", Headers: tasks.Headers{middleware.FormatHeader: "1"}}
+	s.Args = []tasks.Arg{{Type: "string", Value: orderOnWire}}
+	require.NoError(t, server.GetBroker().Publish(t.Context(), s))
+	assert.Contains(t, broker.published[0].Args[0].Value, `"type":"string"`)
+}
+
+func TestOnlyTheFormatVersionIsPublishedInTheHeader(t *testing.T) {
+	broker := &recorder{}
+	server, m := install(t, broker)
+	s, err := m.Signature(t.Context(), "t", order{"o-1", 2.5})
+	require.NoError(t, err)
+	s.OnSuccess = []*tasks.Signature{{Name: "next", Args: []tasks.Arg{{Value: order{"o-2", 0}}}}}
+	require.NoError(t, server.GetBroker().Publish(t.Context(), s))
+	assert.Equal(t, tasks.Headers{middleware.FormatHeader: "1"}, broker.published[0].Headers)
+	assert.Equal(t, tasks.Headers{middleware.FormatHeader: "1"}, broker.published[0].OnSuccess[0].Headers)
+	assert.Equal(t, orderOnWire, broker.published[0].Args[0].Value)
+}
+
+func TestNamedArgumentsNeedParams(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("transfer", func(from, to int64) (int64, error) { return to - from, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	_, err := run[int64](t, server, m, "transfer", middleware.Named("to", int64(2)), middleware.Named("from", int64(1)))
+	require.ErrorContains(t, err, "middleware.Params")
+	res, err := server.SendTask(&tasks.Signature{Name: "transfer", Args: []tasks.Arg{
+		{Name: "informative", Type: "int64", Value: 1}, {Name: "as in Machinery", Type: "int64", Value: 2},
+	}})
+	require.NoError(t, err)
+	got, err := middleware.Await[int64](t.Context(), m, res)
+	require.NoError(t, err)
+	assert.Equal(t, int64(1), got)
+}
+
+func TestPlainTasksGetBaseValuesWhateverAWrappedTaskReturns(t *testing.T) {
+	server, m := install(t, eager.New())
+	var got []any
+	require.NoError(t, server.RegisterTask("plain", func(list []string, text string, rates []float64, counts []int8) error {
+		got = []any{list, text, math.IsNaN(rates[1]), counts}
+		return nil
+	}))
+	require.NoError(t, m.RegisterTask("wrapped", func() ([]string, string, []float64, []int8, error) {
+		return nil, orderOnWire, []float64{1, math.NaN()}, nil, nil
+	}))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	chain, err := tasks.NewChain(&tasks.Signature{Name: "wrapped"}, &tasks.Signature{Name: "plain"})
+	require.NoError(t, err)
+	res, err := server.SendChain(chain)
+	require.NoError(t, err)
+	_, err = middleware.Await[struct{}](t.Context(), m, res)
+	require.NoError(t, err)
+	assert.Equal(t, []any{[]string{}, orderOnWire, true, []int8{}}, got)
+}
+
+func TestNilFitsInterfacesPointersSlicesAndMaps(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("nils", func(a any, p *order, s []string, l map[string]int) (any, error) {
+		return a == nil && p == nil && s == nil && l == nil, nil
+	}))
+	require.NoError(t, m.RegisterTask("struct", func(order) error { return nil }))
+	require.NoError(t, m.RegisterTask("result", func() (any, error) { return nil, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	got, err := run[bool](t, server, m, "nils", nil, nil, nil, nil)
+	require.NoError(t, err)
+	assert.True(t, got)
+	_, err = run[struct{}](t, server, m, "struct", nil)
+	require.ErrorContains(t, err, "nil does not fit middleware_test.order")
+	result, err := run[any](t, server, m, "result")
+	require.NoError(t, err)
+	assert.Nil(t, result)
+}
+
+func TestAttachLeavesAWorkersOwnPreTaskHandler(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("t", func(o order) (string, error) { return o.ID, nil }))
+	called := false
+	worker := server.NewWorker("w", 1)
+	worker.SetPreTaskHandler(func(*tasks.Signature) { called = true })
+	m.Attach(worker)
+	server.GetBroker().(eager.Mode).AssignWorker(worker)
+	_, err := run[string](t, server, m, "t", order{"o-1", 2.5})
+	require.NoError(t, err)
+	assert.True(t, called)
+}
+
+func TestScanRestoresSeveralResults(t *testing.T) {
+	server, m := install(t, eager.New())
+	require.NoError(t, m.RegisterTask("two", func() (order, int64, error) { return order{"o-1", 2.5}, 7, nil }))
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	res, err := server.SendTask(&tasks.Signature{Name: "two"})
+	require.NoError(t, err)
+	var o *order
+	var n int
+	require.NoError(t, middleware.Scan(t.Context(), m, res, &o, &n))
+	assert.Equal(t, &order{"o-1", 2.5}, o)
+	assert.Equal(t, 7, n)
+	assert.Error(t, middleware.Scan(t.Context(), m, res, &o))
+	assert.Error(t, middleware.Scan(t.Context(), m, res, &o, 7))
+	assert.Error(t, middleware.Scan(t.Context(), m, res, &o, (*int)(nil)))
+}
+
+func TestAwaitOfNoResultIsAnError(t *testing.T) {
+	_, m := install(t, &recorder{})
+	_, err := middleware.Await[string](t.Context(), m, nil)
+	assert.ErrorIs(t, err, middleware.ErrNoResult)
+	_, err = middleware.Await[string](t.Context(), m, (*result.AsyncResult)(nil))
+	assert.ErrorIs(t, err, middleware.ErrNoResult)
 }

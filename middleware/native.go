@@ -88,11 +88,11 @@ func allSurvive(v reflect.Value) bool {
 	return true
 }
 
-// declaresItsType tells whether the value of an argument is of the type that
+// isOfItsType tells whether the value of an argument is of the type that
 // the argument names, in the sense in which Machinery accepts it, both as the
 // caller wrote it and as it is read back from JSON. Non-finite floats are not:
 // publishing them fails.
-func declaresItsType(arg tasks.Arg) bool {
+func isOfItsType(arg tasks.Arg) bool {
 	declared := nativeTypes[arg.Type]
 	if declared == nil {
 		return false

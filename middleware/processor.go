@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"slices"
+
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
@@ -13,30 +15,52 @@ type processor struct {
 
 // Process runs the task of a signature that has just been received.
 func (p *processor) Process(s *tasks.Signature) error {
-	p.m.markReceived(s)
-	defer p.m.restored.Delete(s)
+	p.m.restorations.Store(s, new(restoration))
+	defer p.m.restorations.Delete(s)
+	received := p.m.inWireForm(s)
+	p.m.trust(received)
+	defer p.m.distrust(received)
+	p.m.openForPlain(s)
 	return p.TaskProcessor.Process(s)
 }
 
-// markReceived marks the signatures that the worker may publish again (for a
-// retry or as callbacks) and whose arguments are in wire form already, or will
-// be when Machinery has appended the results of a wrapped task to them.
-func (m *Middleware) markReceived(s *tasks.Signature) {
-	if hasEnvelope(s.Args) {
-		markSealed(s)
-	}
-	_, wrapped := m.wrapped.Load(s.Name)
-	for _, callback := range s.OnSuccess {
-		m.markReceived(callback)
-		if wrapped {
-			markSealed(callback)
-		}
-	}
-	for _, callback := range s.OnError {
-		m.markReceived(callback)
+// inWireForm lists, of a received signature and those nested in it, the ones
+// that the worker may publish (for a retry or as callbacks) with arguments that
+// are in wire form already, or will be when Machinery has appended the results
+// of wrapped tasks to them.
+func (m *Middleware) inWireForm(s *tasks.Signature) []*tasks.Signature {
+	var found []*tasks.Signature
+	if m.isWrapped(s.Name) {
+		found = append(append(found, s), s.OnSuccess...)
 	}
 	if s.ChordCallback != nil {
-		m.markReceived(s.ChordCallback)
-		markSealed(s.ChordCallback)
+		found = append(found, s.ChordCallback)
+	}
+	return appendNested(found, s)
+}
+
+// appendNested adds the signatures nested in s that came with envelopes.
+func appendNested(found []*tasks.Signature, s *tasks.Signature) []*tasks.Signature {
+	for _, nested := range slices.Concat(s.OnSuccess, s.OnError, []*tasks.Signature{s.ChordCallback}) {
+		if nested == nil {
+			continue
+		}
+		if hasEnvelope(nested.Args) {
+			found = append(found, nested)
+		}
+		found = appendNested(found, nested)
+	}
+	return found
+}
+
+func (m *Middleware) trust(received []*tasks.Signature) {
+	for _, s := range received {
+		m.received.Store(s, nil)
+	}
+}
+
+func (m *Middleware) distrust(received []*tasks.Signature) {
+	for _, s := range received {
+		m.received.Delete(s)
 	}
 }

@@ -14,17 +14,29 @@ import (
 // restore makes a Go value of type t of an argument or result in wire form.
 func (m *Middleware) restore(ctx context.Context, arg tasks.Arg, t reflect.Type) (reflect.Value, error) {
 	if text, ok := arg.Value.(string); ok && envelope.Is(text) && m.opens(text, t) {
-		target := reflect.New(t)
-		if err := m.registry.Unmarshal(ctx, text, target.Interface()); err != nil {
-			return reflect.Value{}, err
-		}
-		return target.Elem(), nil
+		return m.open(ctx, text, t)
 	}
 	native, err := parseNative(arg)
 	if err != nil {
 		return reflect.Value{}, err
 	}
 	return assign(native, t)
+}
+
+// open makes a value of type t of an envelope. Where no string is wanted it also
+// opens one that was taken for a user's text on the way, and put in an envelope
+// a second time: that happens when the headers of a signature are replaced.
+func (m *Middleware) open(ctx context.Context, text string, t reflect.Type) (reflect.Value, error) {
+	target := reflect.New(t)
+	err := m.registry.Unmarshal(ctx, text, target.Interface())
+	if err == nil {
+		return target.Elem(), nil
+	}
+	var inner string
+	if t.Kind() != reflect.Interface && m.registry.Unmarshal(ctx, text, &inner) == nil && envelope.Is(inner) {
+		return m.open(ctx, inner, t)
+	}
+	return reflect.Value{}, err
 }
 
 // opens tells whether a value of type t may be restored from an envelope.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -15,14 +14,6 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 )
-
-// FormatHeader is set on every signature that has envelopes among its
-// arguments. Its value is the version of the envelope format, as a string. A
-// signature that has it is not sealed a second time, so a retry publishes what
-// came, byte for byte.
-const FormatHeader = "envelope-format"
-
-const formatVersion = "1"
 
 // maxNesting bounds how deep signatures may nest in each other (a chain nests
 // each task in the one before). A cycle would never end; encoding/json refuses
@@ -43,7 +34,7 @@ var ErrNestedTooDeep = errors.New("signatures nest deeper than 5000")
 // put before the others whose marshalling reports the error, so that the send
 // fails with it.
 func (m *Middleware) PrePublish(s *tasks.Signature) {
-	sealed, err := m.seal(context.Background(), s)
+	sealed, err := m.seal(context.Background(), s, vouch)
 	if err != nil {
 		s.Args = append([]tasks.Arg{{Type: "string", Value: unsendable{err}}}, s.Args...)
 		return
@@ -57,14 +48,23 @@ type unsendable struct{ err error }
 // MarshalJSON returns the error.
 func (u unsendable) MarshalJSON() ([]byte, error) { return nil, u.err }
 
-// seal returns s with every argument in wire form: s itself when all of them
-// are, otherwise a copy that shares nothing that it changed with s. Callbacks
-// may be shared between signatures that are published at the same time.
-func (m *Middleware) seal(ctx context.Context, s *tasks.Signature) (*tasks.Signature, error) {
-	return m.sealNested(ctx, s, 0)
+// declareFormat sets the header that goes on the wire.
+func declareFormat(s *tasks.Signature) { setFormat(s, formatVersion) }
+
+// seal returns a copy of s with every argument in wire form, and those with
+// envelopes labelled. It shares nothing that it changed with s: callbacks may be
+// shared between signatures that are published at the same time.
+func (m *Middleware) seal(ctx context.Context, s *tasks.Signature, label func(*tasks.Signature)) (*tasks.Signature, error) {
+	return (&sealer{m, ctx, label}).seal(s, 0)
 }
 
-func (m *Middleware) sealNested(ctx context.Context, s *tasks.Signature, depth int) (*tasks.Signature, error) {
+type sealer struct {
+	*Middleware
+	ctx   context.Context
+	label func(*tasks.Signature)
+}
+
+func (m *sealer) seal(s *tasks.Signature, depth int) (*tasks.Signature, error) {
 	if s == nil {
 		return nil, nil
 	}
@@ -73,66 +73,66 @@ func (m *Middleware) sealNested(ctx context.Context, s *tasks.Signature, depth i
 	}
 	sealed := *s
 	var err error
-	if sealed.Args, err = m.sealArgs(ctx, s); err != nil {
+	if sealed.Args, err = m.sealArgs(s); err != nil {
 		return nil, err
 	}
-	if sealed.OnSuccess, err = m.sealAll(ctx, s.OnSuccess, depth+1); err != nil {
+	if sealed.OnSuccess, err = m.sealAll(s.OnSuccess, depth+1); err != nil {
 		return nil, err
 	}
-	if sealed.OnError, err = m.sealAll(ctx, s.OnError, depth+1); err != nil {
+	if sealed.OnError, err = m.sealAll(s.OnError, depth+1); err != nil {
 		return nil, err
 	}
-	if sealed.ChordCallback, err = m.sealNested(ctx, s.ChordCallback, depth+1); err != nil {
+	if sealed.ChordCallback, err = m.seal(s.ChordCallback, depth+1); err != nil {
 		return nil, err
 	}
-	if !isSealed(s) && hasEnvelope(sealed.Args) {
-		sealed.Headers = maps.Clone(s.Headers)
-		markSealed(&sealed)
+	if hasEnvelope(sealed.Args) {
+		m.label(&sealed)
 	}
 	return &sealed, nil
 }
 
-func (m *Middleware) sealAll(ctx context.Context, signatures []*tasks.Signature, depth int) ([]*tasks.Signature, error) {
+func (m *sealer) sealAll(signatures []*tasks.Signature, depth int) ([]*tasks.Signature, error) {
 	if signatures == nil {
 		return nil, nil
 	}
 	sealed := make([]*tasks.Signature, len(signatures))
 	for i, s := range signatures {
 		var err error
-		if sealed[i], err = m.sealNested(ctx, s, depth); err != nil {
+		if sealed[i], err = m.seal(s, depth); err != nil {
 			return nil, err
 		}
 	}
 	return sealed, nil
 }
 
-func (m *Middleware) sealArgs(ctx context.Context, s *tasks.Signature) ([]tasks.Arg, error) {
-	args := s.Args
-	for i, arg := range s.Args {
-		if m.travelsAsItIs(arg, isSealed(s)) {
+func (m *sealer) sealArgs(s *tasks.Signature) ([]tasks.Arg, error) {
+	args := slices.Clone(s.Args)
+	for i, arg := range args {
+		if m.travelsAsItIs(s, arg) {
 			continue
 		}
-		typeName, value, err := m.wireValue(ctx, arg.Value)
-		if err != nil {
+		var err error
+		if args[i].Type, args[i].Value, err = m.wireValue(m.ctx, arg.Value); err != nil {
 			return nil, fmt.Errorf("task %q: argument %s: %w", s.Name, describe(arg, i), err)
 		}
-		if &args[0] == &s.Args[0] {
-			args = slices.Clone(s.Args)
-		}
-		args[i] = tasks.Arg{Name: arg.Name, Type: typeName, Value: value}
 	}
 	return args, nil
 }
 
-// travelsAsItIs tells whether Machinery carries the argument, and the receiver
-// takes it for what it is. An argument that names its type rightly is the
-// caller's own word and stays, so that tasks which never heard of envelopes
-// keep getting what they got.
-func (m *Middleware) travelsAsItIs(arg tasks.Arg, sealed bool) bool {
-	if text, ok := arg.Value.(string); ok && arg.Type == "string" {
-		return sealed || !envelope.Is(text)
+// travelsAsItIs tells whether an argument of s needs no envelope, or is one. One
+// that names its type rightly is the caller's own word and stays, so that tasks
+// which never heard of envelopes keep getting what they got. A text that looks
+// like an envelope, and is none, must go in one.
+func (m *sealer) travelsAsItIs(s *tasks.Signature, arg tasks.Arg) bool {
+	if text, ok := arg.Value.(string); ok && envelope.Is(text) {
+		return m.trusted(s, text)
 	}
-	return declaresItsType(arg) || m.marshalsToItsType(arg)
+	return m.declaresItsType(arg)
+}
+
+// declaresItsType tells whether Machinery carries the argument as it is.
+func (m *Middleware) declaresItsType(arg tasks.Arg) bool {
+	return isOfItsType(arg) || m.marshalsToItsType(arg)
 }
 
 // marshalsToItsType tells whether an argument that names a native type has a
@@ -148,25 +148,6 @@ func (m *Middleware) marshalsToItsType(arg tasks.Arg) bool {
 	default:
 		return false
 	}
-}
-
-func hasEnvelope(args []tasks.Arg) bool {
-	return slices.ContainsFunc(args, func(arg tasks.Arg) bool {
-		text, ok := arg.Value.(string)
-		return ok && envelope.Is(text)
-	})
-}
-
-func isSealed(s *tasks.Signature) bool {
-	_, ok := s.Headers[FormatHeader]
-	return ok
-}
-
-func markSealed(s *tasks.Signature) {
-	if s.Headers == nil {
-		s.Headers = tasks.Headers{}
-	}
-	s.Headers[FormatHeader] = formatVersion
 }
 
 // describe names an argument in an error: by its name, or by its position,

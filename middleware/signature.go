@@ -24,6 +24,7 @@ func (m *Middleware) Signature(ctx context.Context, name string, args ...any) (*
 		arg := &signature.Args[i]
 		if n, ok := value.(named); ok {
 			arg.Name, value = n.name, n.value
+			signature.Headers = tasks.Headers{namedHeader: "1"}
 		}
 		var err error
 		if arg.Type, arg.Value, err = m.wireValue(ctx, value); err != nil {
@@ -31,7 +32,7 @@ func (m *Middleware) Signature(ctx context.Context, name string, args ...any) (*
 		}
 	}
 	if hasEnvelope(signature.Args) {
-		markSealed(signature)
+		vouch(signature)
 	}
 	return signature, nil
 }

@@ -136,11 +136,22 @@ func (m *Middleware) inspect(t *task) error {
 
 // travels returns an error when values of static type t cannot be sent.
 func (m *Middleware) travels(t reflect.Type) error {
+	switch t {
+	case contextType:
+		return fmt.Errorf("%w: the context must be the first parameter", envelope.ErrUnsupported)
+	case errorType:
+		return fmt.Errorf("%w: take an error's text, as a string", envelope.ErrUnsupported)
+	}
 	if isBase(t.Kind()) || isNativeSlice(t) {
 		return nil
 	}
 	_, err := m.registry.TypeName(t)
 	return err
+}
+
+func (m *Middleware) isWrapped(name string) bool {
+	_, ok := m.wrapped.Load(name)
+	return ok
 }
 
 func (t *task) variadic() bool { return t.function.Type().IsVariadic() }
@@ -178,10 +189,9 @@ func wireResults(t *task, results []any, err error) []reflect.Value {
 // call runs a task on restored arguments. What can never succeed, because an
 // argument or a result cannot travel, is not retried.
 func (m *Middleware) call(ctx context.Context, t *task, reflected []any) ([]any, error) {
-	signature := tasks.SignatureFromContext(ctx)
-	args, err := m.arguments(ctx, t, signature, reflected)
+	args, err := m.arguments(ctx, t, reflected)
 	if err != nil {
-		return nil, final(signature, err)
+		return nil, final(ctx, err)
 	}
 	if t.context {
 		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
@@ -193,15 +203,15 @@ func (m *Middleware) call(ctx context.Context, t *task, reflected []any) ([]any,
 	results := make([]any, t.results)
 	for i := range results {
 		if _, results[i], err = m.wireValue(ctx, returned[i].Interface()); err != nil {
-			return nil, final(signature, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
+			return nil, final(ctx, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
 		}
 	}
 	return results, nil
 }
 
 // final makes Machinery fail the task at once with err.
-func final(signature *tasks.Signature, err error) error {
-	if signature != nil {
+func final(ctx context.Context, err error) error {
+	if signature := tasks.SignatureFromContext(ctx); signature != nil {
 		signature.RetryCount = 0
 	}
 	return err

@@ -31,7 +31,7 @@ func (m *Middleware) nativeForm(v reflect.Value) (any, bool) {
 	if !ok || m.registry.HasConverter(v.Type()) {
 		return nil, false
 	}
-	if text, isString := native.(string); isString && envelope.Is(text) {
+	if text, isText := native.(string); isText && envelope.Is(text) {
 		return nil, false
 	}
 	return native, true

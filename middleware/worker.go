@@ -13,13 +13,15 @@ func (m *Middleware) NewWorker(consumerTag string, concurrency int) *machinery.W
 	return w
 }
 
-// Attach makes a worker restore arguments before its tasks run. It takes the
-// worker's pre-task handler; give your own to Install by WithPreTask.
+// Attach gives a worker the handler of WithPreTask, in its only slot for one, and
+// restores arguments before that. Without the option it leaves the worker as it
+// is: tasks of any worker of the server restore their arguments.
 func (m *Middleware) Attach(w *machinery.Worker) {
+	if m.preTask == nil {
+		return
+	}
 	w.SetPreTaskHandler(func(s *tasks.Signature) {
 		m.PreTask(s)
-		if m.preTask != nil {
-			m.preTask(s)
-		}
+		m.preTask(s)
 	})
 }

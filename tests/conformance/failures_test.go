@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RichardKnop/machinery/v2/backends/result"
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 var failureCases = []testCase{
@@ -74,10 +76,11 @@ func retryOfForeignEnvelope(t *testing.T, f *fixture) {
 
 // sendPastTheMiddleware publishes as a producer does that knows nothing of the
 // middleware.
-func (f *fixture) sendPastTheMiddleware(t *testing.T, s *tasks.Signature) {
+func (f *fixture) sendPastTheMiddleware(t *testing.T, s *tasks.Signature) middleware.Result {
 	s.UUID = "task_" + uuid.NewString()
 	inner := f.server.GetBroker().(interface{ Unwrap() brokersiface.Broker }).Unwrap()
 	require.NoError(t, inner.Publish(t.Context(), s))
+	return result.NewAsyncResult(s, f.server.GetBackend())
 }
 
 func retryLater(t *testing.T, f *fixture) {
@@ -151,9 +154,9 @@ func brokenEnvelope(t *testing.T, f *fixture) {
 		`{"$envelope":`,
 		`not an envelope`,
 	} {
-		s := received(name, text)
+		s := textSignature(name, text)
 		s.RetryCount = 3
-		_, err := await[struct{}](t, f, f.send(t, s))
+		_, err := await[struct{}](t, f, f.sendPastTheMiddleware(t, s))
 		require.ErrorContains(t, err, name, "for %s", text)
 		require.ErrorContains(t, err, "conformance_test.Order")
 	}
@@ -175,9 +178,9 @@ func misfits(t *testing.T, f *fixture) {
 		{[]tasks.Arg{{Type: "int8", Value: 1}}, "takes 2, got 1"},
 		{[]tasks.Arg{{Type: "int8", Value: 1}, good, good}, "takes 2, got 3"},
 	} {
-		s := received(name, "")
+		s := textSignature(name, "")
 		s.Args, s.RetryCount = c.args, 3
-		_, err := await[struct{}](t, f, f.send(t, s))
+		_, err := await[struct{}](t, f, f.sendPastTheMiddleware(t, s))
 		require.ErrorContains(t, err, name)
 		require.ErrorContains(t, err, c.want)
 	}
@@ -192,13 +195,10 @@ func unsendableResult(t *testing.T, f *fixture) {
 	require.ErrorContains(t, err, name)
 }
 
-// received makes a signature whose text argument is published as it is, as a
-// producer without the middleware would publish it.
-func received(name, text string) *tasks.Signature {
+func textSignature(name, text string) *tasks.Signature {
 	return &tasks.Signature{
-		Name:    name,
-		Args:    []tasks.Arg{{Type: "string", Value: text}},
-		Headers: tasks.Headers{"envelope-format": "1"},
+		Name: name,
+		Args: []tasks.Arg{{Type: "string", Value: text}},
 	}
 }
 

@@ -1,0 +1,71 @@
+package middleware
+
+import (
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+)
+
+// FormatHeader is set on every published signature that has envelopes among its
+// arguments. Its value is the version of the envelope format, as a string.
+//
+// On a signature that Signature or PrePublish has made, and that is not
+// published yet, the value goes on with checksums of its envelopes: by them a
+// text that looks like an envelope is told from one. Add to the headers of such
+// a signature, do not replace them.
+const FormatHeader = "envelope-format"
+
+const formatVersion = "1"
+
+// seed makes checksums that nobody outside this process can foresee.
+var seed = maphash.MakeSeed()
+
+func checksum(text string) string { return strconv.FormatUint(maphash.String(seed, text), 36) }
+
+// trusted tells whether a text among the arguments of s, which looks like an
+// envelope, is one that the middleware made or that was received as one.
+// Everything else is a user's text.
+func (m *Middleware) trusted(s *tasks.Signature, text string) bool {
+	if _, ok := m.received.Load(s); ok {
+		return true
+	}
+	header, _ := s.Headers[FormatHeader].(string)
+	return strings.HasPrefix(header, formatVersion+" ") && slices.Contains(strings.Fields(header)[1:], checksum(text))
+}
+
+// vouch notes on a signature which of its arguments are envelopes.
+func vouch(s *tasks.Signature) {
+	value := formatVersion
+	for _, arg := range s.Args {
+		if text, ok := arg.Value.(string); ok && envelope.Is(text) {
+			value += " " + checksum(text)
+		}
+	}
+	setFormat(s, value)
+}
+
+// setFormat sets the header, or removes it where there is nothing to say. The
+// headers that s came with may be shared: they stay as they are.
+func setFormat(s *tasks.Signature, value string) {
+	if value == s.Headers[FormatHeader] {
+		return
+	}
+	s.Headers = maps.Clone(s.Headers)
+	if s.Headers == nil {
+		s.Headers = tasks.Headers{}
+	}
+	s.Headers[FormatHeader] = value
+}
+
+func hasEnvelope(args []tasks.Arg) bool {
+	return slices.ContainsFunc(args, func(arg tasks.Arg) bool {
+		text, ok := arg.Value.(string)
+		return ok && envelope.Is(text)
+	})
+}
