@@ -31,7 +31,7 @@ type ancestor struct {
 	length  int
 }
 
-// A buffer is kept with its encoder for the next call.
+// A pooledEncoder is an encoder with the buffer that it fills. Both are kept for the next call.
 type pooledEncoder struct {
 	encoder
 	buf []byte

@@ -3,6 +3,7 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"reflect"
 )
 
 // What can go wrong falls under one of these; test for them with errors.Is.
@@ -77,4 +78,13 @@ func unsupported(text string) error { return &fault{kind: ErrUnsupported, text: 
 // limited says which limit is exceeded, by the option that sets it.
 func limited(option string, limit int) error {
 	return faultf(ErrLimit, "limit exceeded: %s(%d)", option, limit)
+}
+
+func unregisteredInterface(t reflect.Type) error {
+	return faultf(ErrUnregistered,
+		"interface %s is not registered: call envelope.RegisterInterface[%s](r, \"…\")", t, t)
+}
+
+func unregistered(t reflect.Type) error {
+	return faultf(ErrUnregistered, "type %s is not registered: call envelope.Register[%s](r, \"…\")", t, t)
 }

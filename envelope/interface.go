@@ -105,9 +105,12 @@ func (c *catalog) chosen(expression string, place reflect.Type) (*wire, error) {
 
 // dynamic reads the data of an envelope into a new value of the type that it names.
 func (d *decoder) dynamic(h header, w *wire) (reflect.Value, error) {
-	read, err := d.catalog.planAt(w.goType, h)
-	if err != nil {
-		return reflect.Value{}, err
+	read := w.plan
+	if h.version != w.version || h.codec != w.codec {
+		var err error
+		if read, err = d.catalog.planAt(w.goType, h); err != nil {
+			return reflect.Value{}, err
+		}
 	}
 	if err := d.fits(least(read)); err != nil {
 		return reflect.Value{}, err

@@ -25,8 +25,7 @@ func (c *catalog) keyPlanFor(t reflect.Type) (keyPlan, error) {
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
 		return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", t)
 	}
-	pointer := reflect.PointerTo(t)
-	writes, reads := pointer.Implements(textMarshaler), pointer.Implements(textUnmarshaler)
+	writes, reads := marshalText.isOf(t), unmarshalText.isOf(t)
 	if writes && reads {
 		return textKey{}, nil
 	}

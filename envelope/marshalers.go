@@ -17,41 +17,55 @@ const (
 	textMarshalers
 )
 
+// A method is one that encoding/json looks for.
+type method struct {
+	name     string
+	declared reflect.Type
+	// find calls Type.MethodByName with a constant: with any other name the linker would have to keep every
+	// method of every type.
+	find func(t reflect.Type) (reflect.Method, bool)
+}
+
 var (
-	jsonMarshaler   = reflect.TypeFor[json.Marshaler]()
-	jsonUnmarshaler = reflect.TypeFor[json.Unmarshaler]()
-	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
-	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+	marshalJSON = method{"MarshalJSON", reflect.TypeFor[json.Marshaler](),
+		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("MarshalJSON") }}
+	unmarshalJSON = method{"UnmarshalJSON", reflect.TypeFor[json.Unmarshaler](),
+		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("UnmarshalJSON") }}
+	marshalText = method{"MarshalText", reflect.TypeFor[encoding.TextMarshaler](),
+		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("MarshalText") }}
+	unmarshalText = method{"UnmarshalText", reflect.TypeFor[encoding.TextUnmarshaler](),
+		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("UnmarshalText") }}
 )
 
-// methods lists the names of the pair.
-func (m marshalers) methods() []string {
-	if m == jsonMarshalers {
-		return []string{"MarshalJSON", "UnmarshalJSON"}
-	}
-	return []string{"MarshalText", "UnmarshalText"}
+// pairs are the methods for writing and for reading.
+var pairs = map[marshalers][2]method{
+	jsonMarshalers: {marshalJSON, unmarshalJSON},
+	textMarshalers: {marshalText, unmarshalText},
+}
+
+// isOf tells whether values of t that can be addressed have the method.
+func (m method) isOf(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(m.declared)
+}
+
+// isPromotedBy tells whether a struct that embeds t gets the method by that.
+func (m method) isPromotedBy(t reflect.Type) bool {
+	return t.Implements(m.declared) || m.isOf(t)
 }
 
 // marshalersOf finds the pair that encoding/json would use, and refuses types that have half of it only: what
-// one half writes the other way of reading could not be trusted with.
+// one half writes, the other way of reading could not be trusted with.
 func marshalersOf(t reflect.Type) (marshalers, error) {
-	pointer := reflect.PointerTo(t)
-	for _, candidate := range []struct {
-		pair             marshalers
-		writing, reading reflect.Type
-	}{
-		{jsonMarshalers, jsonMarshaler, jsonUnmarshaler},
-		{textMarshalers, textMarshaler, textUnmarshaler},
-	} {
-		writes, reads := pointer.Implements(candidate.writing), pointer.Implements(candidate.reading)
-		names := candidate.pair.methods()
+	for _, candidate := range []marshalers{jsonMarshalers, textMarshalers} {
+		writing, reading := pairs[candidate][0], pairs[candidate][1]
+		writes, reads := writing.isOf(t), reading.isOf(t)
 		switch {
 		case writes && reads:
-			return candidate.pair, nil
+			return candidate, nil
 		case writes:
-			return noMarshalers, faultf(ErrUnsupported, "%s has %s but not %s", t, names[0], names[1])
+			return noMarshalers, faultf(ErrUnsupported, "%s has %s but not %s", t, writing.name, reading.name)
 		case reads:
-			return noMarshalers, faultf(ErrUnsupported, "%s has %s but not %s", t, names[1], names[0])
+			return noMarshalers, faultf(ErrUnsupported, "%s has %s but not %s", t, reading.name, writing.name)
 		}
 	}
 	return noMarshalers, nil
@@ -59,46 +73,47 @@ func marshalersOf(t reflect.Type) (marshalers, error) {
 
 // isPromoted tells whether a struct got either method of the pair from a field that it embeds.
 func isPromoted(t reflect.Type, own marshalers) bool {
-	for _, method := range own.methods() {
-		if embedsMethod(t, method) && !declaresMethod(t, method) {
+	for _, m := range pairs[own] {
+		if m.isEmbeddedIn(t) && !m.isDeclaredFor(t) {
 			return true
 		}
 	}
 	return false
 }
 
-func embedsMethod(t reflect.Type, method string) bool {
+func (m method) isEmbeddedIn(t reflect.Type) bool {
 	for field := range t.Fields() {
-		if !field.Anonymous {
-			continue
-		}
-		if hasMethod(field.Type, method) || hasMethod(reflect.PointerTo(field.Type), method) {
+		if field.Anonymous && m.isPromotedBy(field.Type) {
 			return true
 		}
 	}
 	return false
 }
 
-func hasMethod(t reflect.Type, method string) bool {
-	_, ok := t.MethodByName(method)
-	return ok
-}
-
-// declaresMethod tells a method that is declared for t from one that t has by embedding, which reflection does
+// isDeclaredFor tells a method that is declared for t from one that t has by embedding, which reflection does
 // not: the compiler generates the latter, or inlines the embedded type's into it.
-func declaresMethod(t reflect.Type, name string) bool {
-	method, ok := t.MethodByName(name)
+func (m method) isDeclaredFor(t reflect.Type) bool {
+	found, ok := m.find(t)
 	if !ok {
-		method, _ = reflect.PointerTo(t).MethodByName(name)
+		found, _ = m.find(reflect.PointerTo(t))
 	}
-	entry := method.Func.Pointer()
+	entry := found.Func.Pointer()
 	function := runtime.FuncForPC(entry)
 	if file, _ := function.FileLine(entry); file == "<autogenerated>" {
 		return false
 	}
-	receiver, _, _ := strings.Cut(t.Name(), "[")
-	return strings.Contains(function.Name(), "."+receiver+".") ||
-		strings.Contains(function.Name(), "."+receiver+"[") ||
-		strings.Contains(function.Name(), ".(*"+receiver+")") ||
-		strings.Contains(function.Name(), ".(*"+receiver+"[")
+	return receiverOf(function.Name()) == receiverOf("."+t.Name()+"."+m.name)
+}
+
+// receiverOf returns the type's name in that of a method: package.Type.Method, package.(*Type).Method, both
+// perhaps with type arguments in brackets.
+func receiverOf(function string) string {
+	if bracket := strings.IndexByte(function, '['); bracket >= 0 {
+		function = function[:bracket] + "." // what follows does not matter
+	}
+	parts := strings.Split(function[strings.LastIndexByte(function, '/')+1:], ".")
+	if len(parts) < 3 {
+		return ""
+	}
+	return strings.Trim(parts[1], "(*)")
 }

@@ -29,7 +29,7 @@ func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source refl
 	dropsUnexported := registered != nil && registered.ignoreUnexported
 	for field := range t.Fields() {
 		switch {
-		case field.Anonymous && source.Type == nil && hasMarshalers(field.Type, own):
+		case field.Anonymous && source.Type == nil && promotes(field.Type, own):
 			source = field
 		case field.Tag.Get("json") == "-", field.Name == "_":
 		case !field.IsExported() && dropsUnexported:
@@ -40,13 +40,8 @@ func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source refl
 	return source, hidden
 }
 
-func hasMarshalers(t reflect.Type, own marshalers) bool {
-	for _, method := range own.methods() {
-		if hasMethod(t, method) || hasMethod(reflect.PointerTo(t), method) {
-			return true
-		}
-	}
-	return false
+func promotes(t reflect.Type, own marshalers) bool {
+	return pairs[own][0].isPromotedBy(t) || pairs[own][1].isPromotedBy(t)
 }
 
 func (p *promotedPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {

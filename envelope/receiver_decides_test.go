@@ -70,7 +70,7 @@ func TestUntypedNilFitsWhatCanBeNil(t *testing.T) {
 	assert.Nil(t, receives[[]int](t, r, text))
 	assert.Nil(t, receives[map[string]int](t, r, text))
 	assert.Nil(t, receives[shopPacking](t, r, opened("shop.Packing", "null")))
-	requireUnreadable[int](t, r, text, envelope.ErrTypeMismatch, "any: envelope of any does not fit int")
+	requireUnreadable[int](t, r, text, envelope.ErrTypeMismatch, "any: nil does not fit int")
 }
 
 func TestInterfacesTakeRegisteredTypesThatImplementThem(t *testing.T) {

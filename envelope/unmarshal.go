@@ -107,8 +107,8 @@ func (d *decoder) static(h header, x *expression, v reflect.Value) error {
 	case t.Kind() == reflect.Pointer && d.catalog.fits(x, t.Elem()):
 		v.Set(reflect.New(t.Elem()))
 		return d.data(h, v.Elem())
-	case x.name == anyName && isNilable(t) && d.null():
-		return nil
+	case x.name == anyName && d.null():
+		return nilInto(t)
 	}
 	if err := d.catalog.unknownName(x); err != nil {
 		return err
@@ -116,8 +116,13 @@ func (d *decoder) static(h header, x *expression, v reflect.Value) error {
 	return faultf(ErrTypeMismatch, "envelope of %s does not fit %s", x, t)
 }
 
-func isNilable(t reflect.Type) bool {
-	return t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map
+// nilInto allows for nil where the sender could not know which type of nil is wanted.
+func nilInto(t reflect.Type) error {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return nil
+	}
+	return faultf(ErrTypeMismatch, "nil does not fit %s", t)
 }
 
 // data reads the data of an envelope whose type fits v.

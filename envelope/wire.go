@@ -12,6 +12,9 @@ type wire struct {
 	goType     reflect.Type
 	expression string
 	header     string
+	// version and codec are those that the header names, plan what writes and reads with them.
+	version    int
+	codec      string
 	plan       plan
 	staticOnly bool
 	// erased is a type whose name the expression leaves out.
@@ -61,6 +64,8 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 		goType:     t,
 		expression: text,
 		header:     string(appendHeader(nil, header{expression: text, version: version, codec: codec})),
+		version:    version,
+		codec:      codec,
 		plan:       current,
 		staticOnly: c.isStaticOnly(t),
 		erased:     c.erasedIn(t),
