@@ -1,6 +1,7 @@
 package envelope_test
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 
@@ -80,5 +81,42 @@ func TestSameValueIsAlwaysWrittenTheSame(t *testing.T) {
 		other, err := r.Marshal(t.Context(), second.Elem().Interface())
 		require.NoError(t, err)
 		require.Equal(t, one, other)
+	})
+}
+
+// composed makes up a type that has a name on the wire, by type expressions over names.
+func composed(t *rapid.T, depth int) reflect.Type {
+	forms := 5
+	if depth == 0 {
+		forms = 1
+	}
+	switch rapid.IntRange(0, forms).Draw(t, "form") {
+	case 2:
+		return reflect.PointerTo(composed(t, depth-1))
+	case 3:
+		return reflect.SliceOf(composed(t, depth-1))
+	case 4:
+		return reflect.ArrayOf(rapid.IntRange(0, 2).Draw(t, "length"), composed(t, depth-1))
+	case 5:
+		key := rapid.SampledFrom([]reflect.Type{reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[netip.Addr]()})
+		return reflect.MapOf(key.Draw(t, "key"), composed(t, depth-1))
+	}
+	return rapid.SampledFrom(namedTypes).Draw(t, "named")
+}
+
+func TestTypeExpressionsLeadBackToTheirType(t *testing.T) {
+	sender := envelope.NewRegistry(envelope.MaxTypeDepth(20))
+	registerFigures(t, sender)
+	rapid.Check(t, func(t *rapid.T) {
+		goType := composed(t, 5)
+		sent := lossless.value(t, goType).Interface()
+		text, err := sender.Marshal(t.Context(), sent)
+		require.NoError(t, err)
+
+		receiver := envelope.NewRegistry(envelope.MaxTypeDepth(20))
+		registerFigures(t, receiver)
+		arrived, err := receiver.UnmarshalAny(t.Context(), text)
+		require.NoError(t, err, text)
+		requireSame(t, sent, arrived, text)
 	})
 }
