@@ -31,11 +31,31 @@ func (e *ArgumentError) Error() string {
 // Unwrap returns the cause.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
-// restoration is the outcome of restoring the arguments of a signature.
+// restorations are those of the signatures that are being processed. Handlers
+// that ask for them have nothing but the signature.
+var restorations sync.Map // *tasks.Signature → *restoration
+
+// restoration is the outcome of restoring the arguments of a signature, once,
+// and of the task that got them.
 type restoration struct {
+	m    *Middleware
+	task *task
 	once sync.Once
 	args []reflect.Value
 	err  error
+	// failure is the error of the task, when it will not be retried.
+	failure error
+}
+
+func restorationOf(s *tasks.Signature) *restoration {
+	r, _ := restorations.Load(s)
+	known, _ := r.(*restoration)
+	return known
+}
+
+func (r *restoration) restore(ctx context.Context, s *tasks.Signature) ([]reflect.Value, error) {
+	r.once.Do(func() { r.args, r.err = r.m.restoreAll(ctx, r.task, s) })
+	return r.args, r.err
 }
 
 // PreTask restores the arguments of a signature that a worker is about to run,
@@ -46,12 +66,27 @@ type restoration struct {
 // the task does. Without it a task restores its arguments itself, with its own
 // context. PreTask does nothing for tasks that were not registered through the
 // middleware, and for signatures that did not come from the server's broker.
-func (m *Middleware) PreTask(s *tasks.Signature) {
-	t, wrapped := m.wrapped.Load(s.Name)
-	r, received := m.restorations.Load(s)
-	if wrapped && received {
-		m.restoreOnce(context.Background(), r.(*restoration), t.(*task), s)
+func (m *Middleware) PreTask(s *tasks.Signature) { Args(s) }
+
+// Args returns the arguments that the task of a signature gets, without the
+// context, for pre-task and post-task handlers and while the task runs. They are
+// the very values that the task works on. It returns nil for a task that was not
+// registered through the middleware, for one that is not being processed, and
+// for arguments that cannot be restored.
+func Args(s *tasks.Signature) []any {
+	r := restorationOf(s)
+	if r == nil {
+		return nil
 	}
+	args, err := r.restore(context.Background(), s)
+	if err != nil {
+		return nil
+	}
+	values := make([]any, len(args))
+	for i, arg := range args {
+		values[i] = arg.Interface()
+	}
+	return values
 }
 
 // arguments returns the restored arguments for a call. Machinery's own
@@ -62,16 +97,10 @@ func (m *Middleware) arguments(ctx context.Context, t *task, reflected []any) ([
 	if s == nil {
 		s = &tasks.Signature{Name: t.name, Args: argsOf(reflected)}
 	}
-	r, ok := m.restorations.Load(s)
-	if !ok {
-		return m.restoreAll(ctx, t, s)
+	if r := restorationOf(s); r != nil {
+		return r.restore(ctx, s)
 	}
-	m.restoreOnce(ctx, r.(*restoration), t, s)
-	return r.(*restoration).args, r.(*restoration).err
-}
-
-func (m *Middleware) restoreOnce(ctx context.Context, r *restoration, t *task, s *tasks.Signature) {
-	r.once.Do(func() { r.args, r.err = m.restoreAll(ctx, t, s) })
+	return m.restoreAll(ctx, t, s)
 }
 
 func argsOf(values []any) []tasks.Arg {

@@ -32,8 +32,8 @@ const (
 // a text, an envelope of another type included.
 //
 // It waits as long as ctx lets it, and then returns the context's error. When
-// the task has failed it returns an error with the task's text, for a chord that
-// of the member or callback that failed; when the result does not fit T,
+// the task has failed it returns a *TaskError with the task's text, for a chord
+// that of the member or callback that failed; when the result does not fit T,
 // envelope.ErrTypeMismatch.
 func Await[T any](ctx context.Context, m *Middleware, res Result) (T, error) {
 	var value T
@@ -54,7 +54,7 @@ func Scan(ctx context.Context, m *Middleware, res Result, targets ...any) error 
 	if res == nil || reflect.ValueOf(res).Kind() == reflect.Pointer && reflect.ValueOf(res).IsNil() {
 		return fmt.Errorf("await: %w: was the task sent?", ErrNoResult)
 	}
-	values, err := wait(ctx, res)
+	values, err := m.wait(ctx, res)
 	if err != nil {
 		return err
 	}
@@ -77,17 +77,20 @@ func Scan(ctx context.Context, m *Middleware, res Result, targets ...any) error 
 }
 
 // wait polls a result, faster at first than later.
-func wait(ctx context.Context, res Result) ([]reflect.Value, error) {
+func (m *Middleware) wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
 		if err := ctx.Err(); err != nil {
 			return nil, timedOut(res, err)
 		}
 		values, err := res.GetWithTimeout(firstPoll, firstPoll)
 		if err == nil && values == nil {
-			return nil, chordFailure(res)
+			return nil, m.chordFailure(ctx, res)
+		}
+		if err == nil || errors.Is(err, result.ErrBackendNotConfigured) {
+			return values, err
 		}
 		if !errors.Is(err, result.ErrTimeoutReached) {
-			return values, err
+			return nil, m.readFailure(ctx, err.Error())
 		}
 		select {
 		case <-ctx.Done():
@@ -100,7 +103,7 @@ func wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 // chordFailure returns the error of the member or callback that has failed.
 // Machinery's GetWithTimeout has seen it but keeps it to itself, so this reads
 // the states that it left in unexported fields.
-func chordFailure(res Result) error {
+func (m *Middleware) chordFailure(ctx context.Context, res Result) error {
 	chord, ok := res.(*result.ChordAsyncResult)
 	if !ok {
 		return ErrNoResult
@@ -108,23 +111,21 @@ func chordFailure(res Result) error {
 	fields := reflect.ValueOf(chord).Elem()
 	members := fields.FieldByName("groupAsyncResults")
 	for i := range members.Len() {
-		if err := failureOf(members.Index(i)); err != nil {
-			return err
+		if text, failed := failureOf(members.Index(i)); failed {
+			return m.readFailure(ctx, text)
 		}
 	}
-	if err := failureOf(fields.FieldByName("chordAsyncResult")); err != nil {
-		return err
+	if text, failed := failureOf(fields.FieldByName("chordAsyncResult")); failed {
+		return m.readFailure(ctx, text)
 	}
 	return ErrNoResult
 }
 
-// failureOf returns the error of an *AsyncResult that has seen its task fail.
-func failureOf(asyncResult reflect.Value) error {
+// failureOf returns the error text of an *AsyncResult that has seen its task
+// fail.
+func failureOf(asyncResult reflect.Value) (string, bool) {
 	state := asyncResult.Elem().FieldByName("taskState").Elem()
-	if state.FieldByName("State").String() != tasks.StateFailure {
-		return nil
-	}
-	return errors.New(state.FieldByName("Error").String())
+	return state.FieldByName("Error").String(), state.FieldByName("State").String() == tasks.StateFailure
 }
 
 func timedOut(res Result, err error) error {

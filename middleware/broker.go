@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"sync"
 
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
@@ -13,7 +14,9 @@ import (
 // processor given to StartConsuming the one place on its way in.
 type broker struct {
 	brokersiface.Broker
-	m *Middleware
+	m        *Middleware
+	stopping chan struct{}
+	stop     func()
 }
 
 // eagerBroker is a broker that runs tasks in place. Machinery finds that out
@@ -25,7 +28,8 @@ type eagerBroker struct {
 }
 
 func (m *Middleware) decorate(inner brokersiface.Broker) brokersiface.Broker {
-	outer := &broker{Broker: inner, m: m}
+	stopping := make(chan struct{})
+	outer := &broker{Broker: inner, m: m, stopping: stopping, stop: sync.OnceFunc(func() { close(stopping) })}
 	if mode, ok := inner.(eager.Mode); ok {
 		return &eagerBroker{broker: outer, mode: mode}
 	}
@@ -52,12 +56,21 @@ func (b *broker) Publish(ctx context.Context, s *tasks.Signature) error {
 	return nil
 }
 
-// StartConsuming hands the tasks that arrive to p.
+// StartConsuming hands the tasks that arrive to p. The inner broker never sees an
+// error of p that would make it stop, or lose the task.
 func (b *broker) StartConsuming(consumerTag string, concurrency int, p brokersiface.TaskProcessor) (bool, error) {
-	return b.Broker.StartConsuming(consumerTag, concurrency, &processor{TaskProcessor: p, m: b.m})
+	return b.Broker.StartConsuming(consumerTag, concurrency, &processor{TaskProcessor: p, m: b.m, settle: b.settle})
 }
 
-// AssignWorker makes p run the tasks that are published.
+// StopConsuming stops the workers.
+func (b *broker) StopConsuming() {
+	b.stop()
+	b.Broker.StopConsuming()
+}
+
+// AssignWorker makes p run the tasks that are published. The caller of Publish
+// gets the error of p.
 func (b *eagerBroker) AssignWorker(p brokersiface.TaskProcessor) {
-	b.mode.AssignWorker(&processor{TaskProcessor: p, m: b.m})
+	settle := func(_ *tasks.Signature, err error) error { return err }
+	b.mode.AssignWorker(&processor{TaskProcessor: p, m: b.m, settle: settle})
 }

@@ -8,6 +8,6 @@ func (m *Middleware) Kept() int {
 		return true
 	}
 	m.received.Range(count)
-	m.restorations.Range(count)
+	restorations.Range(count)
 	return n
 }

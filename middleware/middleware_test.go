@@ -325,12 +325,12 @@ func TestAnErrorTextThatLooksLikeAnEnvelopeIsNotOpenedByACallback(t *testing.T) 
 	server, m := install(t, eager.New())
 	var got any
 	require.NoError(t, m.RegisterTask("fail", func() error { return errors.New(orderOnWire) }))
-	require.NoError(t, m.RegisterTask("callback", func(v any) error { got = v; return nil }))
+	require.NoError(t, m.RegisterTask("callback", func(v string) error { got = v; return nil }))
 	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
 	s := &tasks.Signature{Name: "fail", OnError: []*tasks.Signature{{Name: "callback"}}}
 	_, err := server.SendTask(s)
 	require.NoError(t, err)
-	assert.Equal(t, `task "fail": `+orderOnWire, got)
+	assert.Equal(t, orderOnWire+"\n"+`{"$envelope":1,"type":"any","data":null}`, got)
 }
 
 func TestPreTaskHandlersRunAfterRestoring(t *testing.T) {

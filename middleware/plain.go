@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 
@@ -17,9 +18,10 @@ import (
 // task gets what it would get without the middleware. Other envelopes, and those
 // of producers without the middleware, are texts to it.
 func (m *Middleware) openForPlain(s *tasks.Signature) {
-	if s.Headers[FormatHeader] == nil || m.isWrapped(s.Name) {
+	if s.Headers[FormatHeader] == nil {
 		return
 	}
+	s.Args = slices.Clone(s.Args)
 	for i, arg := range s.Args {
 		if text, ok := arg.Value.(string); ok && envelope.Is(text) {
 			s.Args[i].Type, s.Args[i].Value = m.openNative(arg, text)

@@ -11,17 +11,26 @@ import (
 type processor struct {
 	brokersiface.TaskProcessor
 	m *Middleware
+	// settle decides what becomes of a task, given as it was received, whose
+	// processing ended with an error that is not the task's.
+	settle func(pristine *tasks.Signature, err error) error
 }
 
 // Process runs the task of a signature that has just been received.
 func (p *processor) Process(s *tasks.Signature) error {
-	p.m.restorations.Store(s, new(restoration))
-	defer p.m.restorations.Delete(s)
+	pristine := copyOf(s)
 	received := p.m.inWireForm(s)
 	p.m.trust(received)
 	defer p.m.distrust(received)
-	p.m.openForPlain(s)
-	return p.TaskProcessor.Process(s)
+	if t, ok := p.m.wrapped.Load(s.Name); ok {
+		r := &restoration{m: p.m, task: t.(*task)}
+		restorations.Store(s, r)
+		defer restorations.Delete(s)
+		defer func() { p.m.buryFailure(pristine, r) }()
+	} else {
+		p.m.openForPlain(s)
+	}
+	return p.settle(pristine, p.TaskProcessor.Process(s))
 }
 
 // inWireForm lists, of a received signature and those nested in it, the ones

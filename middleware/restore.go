@@ -13,6 +13,9 @@ import (
 
 // restore makes a Go value of type t of an argument or result in wire form.
 func (m *Middleware) restore(ctx context.Context, arg tasks.Arg, t reflect.Type) (reflect.Value, error) {
+	if text, ok := arg.Value.(string); ok && t == errorType {
+		return reflect.ValueOf(m.readFailure(ctx, text)), nil
+	}
 	if text, ok := arg.Value.(string); ok && envelope.Is(text) && m.opens(text, t) {
 		return m.open(ctx, text, t)
 	}

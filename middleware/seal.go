@@ -112,7 +112,7 @@ func (m *sealer) sealArgs(s *tasks.Signature) ([]tasks.Arg, error) {
 			continue
 		}
 		var err error
-		if args[i].Type, args[i].Value, err = m.wireValue(m.ctx, arg.Value); err != nil {
+		if args[i].Type, args[i].Value, err = m.wireValue(m.ctx, m.form, arg.Value); err != nil {
 			return nil, fmt.Errorf("task %q: argument %s: %w", s.Name, describe(arg, i), err)
 		}
 	}

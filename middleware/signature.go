@@ -19,6 +19,10 @@ import (
 // It returns envelope.ErrUnregistered for a value of a type that is not
 // registered, and the errors of Registry.Marshal.
 func (m *Middleware) Signature(ctx context.Context, name string, args ...any) (*tasks.Signature, error) {
+	return m.signature(ctx, m.form, name, args)
+}
+
+func (m *Middleware) signature(ctx context.Context, f form, name string, args []any) (*tasks.Signature, error) {
 	signature := &tasks.Signature{Name: name, Args: make([]tasks.Arg, len(args))}
 	for i, value := range args {
 		arg := &signature.Args[i]
@@ -27,7 +31,7 @@ func (m *Middleware) Signature(ctx context.Context, name string, args ...any) (*
 			signature.Headers = tasks.Headers{namedHeader: "1"}
 		}
 		var err error
-		if arg.Type, arg.Value, err = m.wireValue(ctx, value); err != nil {
+		if arg.Type, arg.Value, err = m.wireValue(ctx, f, value); err != nil {
 			return nil, fmt.Errorf("task %q: argument %s: %w", name, describe(*arg, i), err)
 		}
 	}

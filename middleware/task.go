@@ -25,6 +25,7 @@ type task struct {
 	params    []reflect.Type // without the context; the last one's element type if variadic
 	paramName []string       // by Params, else nil
 	results   int            // without the error
+	form      form           // of the results
 }
 
 // A TaskOption configures RegisterTask.
@@ -57,7 +58,8 @@ func Params(names ...string) TaskOption {
 // RegisterTask registers a task function with the server under a name. fn is a
 // function that may take a context.Context first, takes and returns base types,
 // registered types and slices, maps, arrays and pointers of those, and returns
-// an error last. It may be variadic.
+// an error last. It may be variadic. An error callback (OnError) may take an
+// error first.
 //
 // It returns an error that names the parameter or result whose type cannot
 // travel: envelope.ErrUnregistered or envelope.ErrUnsupported. Types must be
@@ -96,7 +98,7 @@ func (m *Middleware) newTask(name string, fn any, opts []TaskOption) (*task, err
 	if err := tasks.ValidateTask(fn); err != nil {
 		return nil, fmt.Errorf("register task %q: %w", name, err)
 	}
-	t := &task{name: name, function: reflect.ValueOf(fn)}
+	t := &task{name: name, function: reflect.ValueOf(fn), form: m.form}
 	if err := m.inspect(t); err != nil {
 		return nil, fmt.Errorf("register task %q: %w", name, err)
 	}
@@ -121,7 +123,7 @@ func (m *Middleware) inspect(t *task) error {
 			param = param.Elem()
 		}
 		t.params = append(t.params, param)
-		if err := m.travels(param); err != nil {
+		if err := m.travels(param); err != nil && param != errorType {
 			return fmt.Errorf("parameter %d (%s): %w", len(t.params), param, err)
 		}
 	}
@@ -136,11 +138,8 @@ func (m *Middleware) inspect(t *task) error {
 
 // travels returns an error when values of static type t cannot be sent.
 func (m *Middleware) travels(t reflect.Type) error {
-	switch t {
-	case contextType:
+	if t == contextType {
 		return fmt.Errorf("%w: the context must be the first parameter", envelope.ErrUnsupported)
-	case errorType:
-		return fmt.Errorf("%w: take an error's text, as a string", envelope.ErrUnsupported)
 	}
 	if isBase(t.Kind()) || isNativeSlice(t) {
 		return nil
@@ -186,30 +185,35 @@ func wireResults(t *task, results []any, err error) []reflect.Value {
 	return out
 }
 
-// call runs a task on restored arguments. What can never succeed, because an
-// argument or a result cannot travel, is not retried.
-func (m *Middleware) call(ctx context.Context, t *task, reflected []any) ([]any, error) {
+// call runs a task on restored arguments.
+func (m *Middleware) call(ctx context.Context, t *task, reflected []any) (results []any, err error) {
+	// A panic passes through to Machinery, but is a failure like any other.
+	err = tasks.ErrTaskPanicked
+	defer func() { noteFailure(ctx, err) }()
+
 	args, err := m.arguments(ctx, t, reflected)
 	if err != nil {
-		return nil, final(ctx, err)
+		return nil, m.refused(ctx, err)
 	}
 	if t.context {
 		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
 	}
+	err = tasks.ErrTaskPanicked
 	returned := t.function.Call(args)
 	if last := returned[t.results]; !last.IsNil() {
-		return nil, plainText(t, last.Interface().(error))
+		return nil, m.failed(ctx, last.Interface().(error))
 	}
-	results := make([]any, t.results)
+	results = make([]any, t.results)
 	for i := range results {
-		if _, results[i], err = m.wireValue(ctx, returned[i].Interface()); err != nil {
+		if _, results[i], err = m.wireValue(ctx, t.form, returned[i].Interface()); err != nil {
 			return nil, final(ctx, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
 		}
 	}
 	return results, nil
 }
 
-// final makes Machinery fail the task at once with err.
+// final makes Machinery fail the task at once with err: what can never succeed,
+// because an argument or a result cannot travel, is not retried.
 func final(ctx context.Context, err error) error {
 	if signature := tasks.SignatureFromContext(ctx); signature != nil {
 		signature.RetryCount = 0
@@ -217,11 +221,13 @@ func final(ctx context.Context, err error) error {
 	return err
 }
 
-// plainText keeps an error's text from being taken for an envelope when
-// Machinery passes it to an error callback.
-func plainText(t *task, err error) error {
-	if envelope.Is(err.Error()) {
-		return fmt.Errorf("task %q: %w", t.name, err)
+// noteFailure keeps the error of a task that will not be retried.
+func noteFailure(ctx context.Context, err error) {
+	s := tasks.SignatureFromContext(ctx)
+	if _, later := err.(tasks.ErrRetryTaskLater); err == nil || later || s == nil || s.RetryCount > 0 {
+		return
 	}
-	return err
+	if r := restorationOf(s); r != nil {
+		r.failure = err
+	}
 }

@@ -7,12 +7,23 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 )
 
+// A form says what travels as Machinery carries it, and what in an envelope.
+type form int
+
+const (
+	// nativeForm leaves base values and slices of them to Machinery.
+	nativeForm form = iota
+	// sliceForm puts slices in envelopes, which are restored much faster. Both
+	// ends must know the middleware.
+	sliceForm
+)
+
 // wireValue returns v as it travels, with the name of the type that Machinery
-// shall take it for: base values and slices of them as they are, everything
+// shall take it for: what the form leaves to Machinery as it is, everything
 // else, and what Machinery would alter, in an envelope.
-func (m *Middleware) wireValue(ctx context.Context, v any) (string, any, error) {
+func (m *Middleware) wireValue(ctx context.Context, f form, v any) (string, any, error) {
 	if v != nil {
-		if native, ok := m.nativeForm(reflect.ValueOf(v)); ok {
+		if native, ok := m.native(f, reflect.ValueOf(v)); ok {
 			return reflect.TypeOf(native).String(), native, nil
 		}
 	}
@@ -23,12 +34,15 @@ func (m *Middleware) wireValue(ctx context.Context, v any) (string, any, error) 
 	return "string", text, nil
 }
 
-// nativeForm returns v as Machinery carries it, unless it must travel in an
+// native returns v as Machinery carries it, unless it must travel in an
 // envelope: a string that looks like one would be opened as one, and a
 // converter decides by itself what of its type may travel.
-func (m *Middleware) nativeForm(v reflect.Value) (any, bool) {
+func (m *Middleware) native(f form, v reflect.Value) (any, bool) {
+	if f == sliceForm && v.Kind() == reflect.Slice || m.registry.HasConverter(v.Type()) {
+		return nil, false
+	}
 	native, ok := nativeValue(v)
-	if !ok || m.registry.HasConverter(v.Type()) {
+	if !ok {
 		return nil, false
 	}
 	if text, isText := native.(string); isText && envelope.Is(text) {

@@ -1,0 +1,124 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2/brokers/errs"
+	"github.com/RichardKnop/machinery/v2/log"
+	"github.com/RichardKnop/machinery/v2/tasks"
+)
+
+// AttemptsHeader counts, as a string, how often a task was put back because it
+// could not be started or finished: its state could not be written, it could
+// not be republished, or its type was not known yet.
+const AttemptsHeader = "envelope-attempts"
+
+const (
+	// mostPutBacks is how often a task comes back because of the same trouble.
+	mostPutBacks = 10
+	// The pause before a task comes back doubles from the first to the last.
+	firstPause = time.Second
+	lastPause  = time.Minute
+)
+
+// ErrPutBack is the reason of a dead letter that was put back too often.
+var ErrPutBack = errors.New("put back too often")
+
+// settle decides what becomes of a task that the worker could not see to its
+// end. Machinery's brokers would tear their consumer down, or acknowledge the
+// message and forget it. pristine is the signature as it was received.
+func (b *broker) settle(pristine *tasks.Signature, err error) error {
+	switch {
+	case err == nil, errors.Is(err, errs.ErrStopTaskDeletion):
+		return err
+	case isUnreadable(err):
+		// The worker has set FAILURE: trying again would change nothing.
+		b.m.bury(pristine, err)
+		return nil
+	case attempts(pristine) >= mostPutBacks:
+		return b.giveUp(pristine, err)
+	}
+	log.WARNING.Printf("envelope: task %q (%s) was not processed to its end, putting it back", pristine.Name, pristine.UUID)
+	return b.putBack(pristine, err)
+}
+
+// isUnreadable tells whether Machinery could not make sense of the arguments'
+// types. Its error has no type of its own.
+func isUnreadable(err error) bool { return strings.HasPrefix(err.Error(), "Reflect task args error") }
+
+func (b *broker) giveUp(s *tasks.Signature, err error) error {
+	log.ERROR.Printf("envelope: task %q (%s) was put back %d times, giving up", s.Name, s.UUID, mostPutBacks)
+	reason := fmt.Errorf("%w: %w", ErrPutBack, err)
+	_ = b.m.server.GetBackend().SetStateFailure(s, reason.Error()) // it may be what does not work
+	b.m.bury(s, reason)
+	return nil
+}
+
+// putBack publishes the task again, to come after a pause. It tries until it
+// succeeds: nobody else has the task. When the worker stops meanwhile, the
+// broker gets the error.
+func (b *broker) putBack(s *tasks.Signature, cause error) error {
+	n := attempts(s)
+	eta := time.Now().UTC().Add(pause(n))
+	s.ETA = &eta
+	countAttempt(s)
+	for try := 0; ; try++ {
+		err := b.Broker.Publish(context.Background(), s)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-b.stopping:
+			return fmt.Errorf("%w; putting it back: %w", cause, err)
+		case <-time.After(pause(try)):
+		}
+	}
+}
+
+func pause(n int) time.Duration { return min(firstPause<<min(n, 16), lastPause) }
+
+func attempts(s *tasks.Signature) int {
+	text, _ := s.Headers[AttemptsHeader].(string)
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+func countAttempt(s *tasks.Signature) {
+	n := attempts(s)
+	s.Headers = maps.Clone(s.Headers)
+	if s.Headers == nil {
+		s.Headers = tasks.Headers{}
+	}
+	s.Headers[AttemptsHeader] = strconv.Itoa(n + 1)
+}
+
+// copyOf copies what Machinery changes of a signature while it processes it, at
+// any depth.
+func copyOf(s *tasks.Signature) *tasks.Signature {
+	if s == nil {
+		return nil
+	}
+	copied := *s
+	copied.Headers = maps.Clone(s.Headers)
+	copied.OnSuccess = copyAll(s.OnSuccess)
+	copied.OnError = copyAll(s.OnError)
+	copied.ChordCallback = copyOf(s.ChordCallback)
+	return &copied
+}
+
+func copyAll(signatures []*tasks.Signature) []*tasks.Signature {
+	if signatures == nil {
+		return nil
+	}
+	copied := make([]*tasks.Signature, len(signatures))
+	for i, s := range signatures {
+		copied[i] = copyOf(s)
+	}
+	return copied
+}
