@@ -35,7 +35,7 @@ var namedTypes = append([]reflect.Type{
 	reflect.TypeFor[*big.Int](), reflect.TypeFor[*big.Float](), reflect.TypeFor[big.Rat](), reflect.TypeFor[*url.URL](),
 	reflect.TypeFor[json.Number](), reflect.TypeFor[uuid.UUID](), reflect.TypeFor[[]byte](), reflect.TypeFor[[3]byte](),
 	reflect.TypeFor[[]int64](), reflect.TypeFor[[]string](), reflect.TypeFor[map[string]string](), reflect.TypeFor[[][]float64](),
-	reflect.TypeFor[map[int8][]any](), reflect.TypeFor[map[bool]any](), reflect.TypeFor[*[]int](), reflect.TypeFor[**int](),
+	reflect.TypeFor[*any](), reflect.TypeFor[map[int8][]any](), reflect.TypeFor[map[bool]any](), reflect.TypeFor[*[]int](), reflect.TypeFor[**int](),
 	reflect.TypeFor[Box](), reflect.TypeFor[*Box](), reflect.TypeFor[*Disc](), reflect.TypeFor[[]Box](),
 	reflect.TypeFor[Sketch](), reflect.TypeFor[[]Figure](), reflect.TypeFor[map[time.Time]Box](),
 }, plainTypes...)

@@ -229,3 +229,27 @@ func TestNilInterfacesAreReadAsNil(t *testing.T) {
 	_, err = readInto[vectorShape](r, holding("any", "1"))
 	require.ErrorIs(t, err, envelope.ErrTypeMismatch)
 }
+
+func TestNullBehindAPointerFitsNoValue(t *testing.T) {
+	r := vectorRegistry(t)
+	for _, space := range []string{"", " ", "\n\t"} {
+		_, err := readInto[[]int](r, holding("*[]int", space+"null"))
+		require.ErrorIs(t, err, envelope.ErrTypeMismatch)
+		_, err = readInto[map[string]any](r, holding("*map[string]any", space+"null"))
+		require.ErrorIs(t, err, envelope.ErrTypeMismatch)
+		_, err = readInto[json.RawMessage](r, holding("*json.RawMessage", space+"null"))
+		require.ErrorIs(t, err, envelope.ErrTypeMismatch)
+	}
+	read, err := readInto[[]int](r, holding("*[]int", " [1]"))
+	require.NoError(t, err)
+	assert.Equal(t, []int{1}, read)
+}
+
+func TestPointersToInterfacesStayPointers(t *testing.T) {
+	r := vectorRegistry(t)
+	read, err := r.UnmarshalAny(context.Background(), holding("*any", "1"))
+	require.NoError(t, err)
+	requireSame(t, pointerTo(any(1.0)), read)
+	_, err = readInto[vectorShape](r, holding("*shapes.Shape", `{"$envelope":1,"type":"*shapes.Circle","data":{"r":1}}`))
+	require.ErrorIs(t, err, envelope.ErrTypeMismatch)
+}
