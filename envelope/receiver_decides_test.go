@@ -28,6 +28,8 @@ func TestPointersAndValuesFitEachOther(t *testing.T) {
 	assert.Nil(t, receives[*shopLine](t, r, marshal(t, r, (*shopLine)(nil))))
 	assert.Equal(t, pointerTo([]int(nil)), receives[*[]int](t, r, opened("[]int", "null")))
 	assert.Equal(t, pointerTo(5), receives[*int](t, r, opened("int", "5")))
+	assert.Equal(t, pointerTo(any(5.0)), receives[any](t, r, opened("*any", "5")))
+	requireUnreadable[[]int](t, r, opened("*[]int", " null"), envelope.ErrTypeMismatch, "*[]int: null does not fit []int")
 }
 
 func TestOtherTypesDoNotFit(t *testing.T) {

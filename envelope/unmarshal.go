@@ -56,9 +56,7 @@ func (d *decoder) outermost(v reflect.Value) error {
 
 // opened reads header and data, and returns what the type is called in errors.
 func (d *decoder) opened(v reflect.Value) (label string, err error) {
-	w, err := d.catalog.wire(v.Type())
-	if err == nil && strings.HasPrefix(d.in, w.header) {
-		d.pos = len(w.header)
+	if w, err := d.catalog.wire(v.Type()); err == nil && d.hasHeaderOf(w) {
 		return w.expression, w.plan.decode(d, v)
 	}
 	h, err := d.header()
@@ -76,6 +74,24 @@ func (d *decoder) opened(v reflect.Value) (label string, err error) {
 		return h.expression, d.dynamicInto(h, v)
 	}
 	return h.expression, d.static(h, x, v)
+}
+
+// hasHeaderOf takes the header if it is just what is written for the type, or for a pointer to it that is not
+// nil. Most are, and then there is nothing to take apart.
+func (d *decoder) hasHeaderOf(w *wire) bool {
+	if strings.HasPrefix(d.in, w.header) {
+		d.pos = len(w.header)
+		return true
+	}
+	if w.goType.Kind() == reflect.Interface || !strings.HasPrefix(d.in, w.pointerHeader) {
+		return false
+	}
+	d.pos = len(w.pointerHeader)
+	if d.null() {
+		d.pos = 0
+		return false
+	}
+	return true
 }
 
 // dynamicInto reads data of the type that the envelope names into an interface. A nil interface is sent as nil of

@@ -12,6 +12,8 @@ type wire struct {
 	goType     reflect.Type
 	expression string
 	header     string
+	// pointerHeader is the header of a pointer to the type.
+	pointerHeader string
 	// version and codec are those that the header names, plan what writes and reads with them.
 	version    int
 	codec      string
@@ -60,16 +62,19 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 		return nil, err
 	}
 	version, codec := c.schemaOf(t)
+	h := header{expression: text, version: version, codec: codec}
+	behindPointer := header{expression: "*" + text, version: version, codec: codec}
 	return &wire{
-		goType:     t,
-		expression: text,
-		header:     string(appendHeader(nil, header{expression: text, version: version, codec: codec})),
-		version:    version,
-		codec:      codec,
-		plan:       current,
-		staticOnly: c.isStaticOnly(t),
-		erased:     c.erasedIn(t),
-		tooLong:    c.registry.settings.hasTooLongArray(x),
+		goType:        t,
+		expression:    text,
+		header:        string(appendHeader(nil, h)),
+		pointerHeader: string(appendHeader(nil, behindPointer)),
+		version:       version,
+		codec:         codec,
+		plan:          current,
+		staticOnly:    c.isStaticOnly(t),
+		erased:        c.erasedIn(t),
+		tooLong:       c.registry.settings.hasTooLongArray(x),
 	}, nil
 }
 
