@@ -182,7 +182,7 @@ func TestDeepInputIsAnsweredQuickly(t *testing.T) {
 			start := time.Now()
 			_, _ = registry.UnmarshalAny(context.Background(), opened("any", data))
 			_, _ = envelope.Parse(opened("any", data))
-			assert.Less(t, time.Since(start), time.Second)
+			assert.Less(t, time.Since(start), 10*time.Second)
 		}
 	}
 }
