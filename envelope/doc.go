@@ -18,6 +18,30 @@
 // netip.Addr, netip.AddrPort, netip.Prefix, json.RawMessage, json.Number and google/uuid's UUID, with
 // pointers to, and slices, arrays and maps of, all of these.
 //
+// # Exact
+//
+// What arrives is equal in the sense of reflect.DeepEqual, except that NaN equals NaN, that times are equal by
+// instant and offset (they arrive in UTC or in a zone without a name, never in the local one), and that big
+// numbers are equal by Cmp (a big.Float by precision and rounding mode too). Defined types of a basic kind that
+// are not registered travel as that kind: where Go's own types say what is meant, such as in a field, nothing
+// is lost by that; inside an interface they are refused.
+//
+// # Or refused
+//
+// [Register] and [Registry.Check] refuse what could not be carried whole: channels, functions, unexported
+// fields, embedded pointers to unexported structs, marshalers that work one way only or that hide other fields,
+// map keys other than strings, integers, booleans and types with text marshalers, interfaces that are not
+// registered. [Registry.Marshal] refuses cycles, invalid UTF-8, pointers to nil values, fields with a value that
+// others hide, times whose offset has seconds, and a url.URL that does not parse back to itself.
+// [Registry.Unmarshal] refuses null where nil cannot be, numbers that overflow, duplicate names, wrong kinds and
+// lengths. What a field's own tag drops (-, omitempty, omitzero) is its author's choice. Members that a struct
+// has no field for are ignored, or refused with [RefuseUnknownMembers].
+//
+// # Errors
+//
+// All errors are, or wrap, an [*Error] with the type and path, and can be told apart with errors.Is. They never
+// show a value.
+//
 // How a type is written and read is worked out once and kept; a [Registry] may be used, and added to, by
 // any number of goroutines.
 package envelope

@@ -3,6 +3,7 @@ package envelope
 import (
 	"context"
 	"encoding"
+	"net/netip"
 	"reflect"
 	"strconv"
 	"time"
@@ -16,8 +17,8 @@ type keyPlan interface {
 
 // keyPlanFor finds the plan for map keys of type t, if text can carry them.
 func (c *catalog) keyPlanFor(t reflect.Type) (keyPlan, error) {
-	if t == reflect.TypeFor[time.Time]() {
-		return timeKey{}, nil
+	if library, ok := libraryKeys[t]; ok {
+		return library, nil
 	}
 	if registered, ok := c.byType[t]; ok && registered.isWhole() {
 		return c.registeredKey(registered)
@@ -49,6 +50,13 @@ func (c *catalog) registeredKey(r *registration) (keyPlan, error) {
 	return convertedKey{converter: r.converter, inner: inner}, nil
 }
 
+var libraryKeys = map[reflect.Type]keyPlan{
+	reflect.TypeFor[time.Time]():      timeKey{},
+	reflect.TypeFor[netip.Addr]():     checkedTextKey[netip.Addr]{},
+	reflect.TypeFor[netip.AddrPort](): checkedTextKey[netip.AddrPort]{},
+	reflect.TypeFor[netip.Prefix]():   checkedTextKey[netip.Prefix]{},
+}
+
 var basicKeys = map[reflect.Kind]keyPlan{
 	reflect.String:  stringKey{},
 	reflect.Bool:    boolKey{},
@@ -66,13 +74,15 @@ var basicKeys = map[reflect.Kind]keyPlan{
 }
 
 type (
-	stringKey    struct{}
-	boolKey      struct{}
-	intKey       struct{}
-	uintKey      struct{}
-	timeKey      struct{}
-	textKey      struct{}
-	convertedKey struct {
+	stringKey struct{}
+	boolKey   struct{}
+	intKey    struct{}
+	uintKey   struct{}
+	timeKey   struct{}
+	textKey   struct{}
+	// checkedTextKey is textKey for types whose text does not carry every value.
+	checkedTextKey[T comparable] struct{ textKey }
+	convertedKey                 struct {
 		converter *converter
 		inner     keyPlan
 	}
@@ -149,6 +159,11 @@ func (textKey) parse(_ *decoder, text string, key reflect.Value) error {
 		return unmarshalerFault(key.Type(), "UnmarshalText", err)
 	}
 	return nil
+}
+
+func (checkedTextKey[T]) text(_ context.Context, key reflect.Value) (string, error) {
+	text, err := checkedText(key.Addr().Interface().(*T))
+	return string(text), err
 }
 
 func (k convertedKey) text(ctx context.Context, key reflect.Value) (string, error) {

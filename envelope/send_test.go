@@ -139,6 +139,8 @@ func TestInvalidAddressesAreRefused(t *testing.T) {
 		"netip.AddrPort: invalid netip.AddrPort has no text that reads back as itself")
 	requireRefused(t, r, netip.PrefixFrom(netip.MustParseAddr("1.2.3.4"), 99), envelope.ErrUnsupported,
 		"netip.Prefix: invalid netip.Prefix has no text that reads back as itself")
+	requireRefused(t, r, map[netip.AddrPort]int{netip.AddrPortFrom(netip.Addr{}, 80): 1}, envelope.ErrUnsupported,
+		"map[netip.AddrPort]int[…]: invalid netip.AddrPort has no text that reads back as itself")
 }
 
 func TestInvalidJSONIsRefused(t *testing.T) {

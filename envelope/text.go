@@ -41,17 +41,25 @@ func (textPlan) decode(d *decoder, v reflect.Value) error {
 // checkedTextPlan is textPlan for comparable types whose text does not carry every value.
 type checkedTextPlan[T comparable] struct{ textPlan }
 
-func (p checkedTextPlan[T]) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
-	value := v.Addr().Interface().(*T)
-	text, err := any(value).(encoding.TextMarshaler).MarshalText()
+func (checkedTextPlan[T]) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
+	text, err := checkedText(v.Addr().Interface().(*T))
 	if err != nil {
-		return buf, marshalerFault(v.Type(), "MarshalText", err)
-	}
-	var back T
-	if err := any(&back).(encoding.TextUnmarshaler).UnmarshalText(text); err != nil || back != *value {
-		return buf, faultf(ErrUnsupported, "invalid %s has no text that reads back as itself", v.Type())
+		return buf, err
 	}
 	return appendText(buf, string(text))
+}
+
+// checkedText returns the text of a value, if that reads back as the same.
+func checkedText[T comparable](value *T) ([]byte, error) {
+	text, err := any(value).(encoding.TextMarshaler).MarshalText()
+	var back T
+	if err == nil {
+		err = any(&back).(encoding.TextUnmarshaler).UnmarshalText(text)
+	}
+	if err != nil || back != *value {
+		return nil, faultf(ErrUnsupported, "invalid %T has no text that reads back as itself", back)
+	}
+	return text, nil
 }
 
 // jsonPlan is for types with MarshalJSON and UnmarshalJSON.
