@@ -48,11 +48,8 @@ type unsendable struct{ err error }
 // MarshalJSON returns the error.
 func (u unsendable) MarshalJSON() ([]byte, error) { return nil, u.err }
 
-// declareFormat sets the header that goes on the wire.
-func declareFormat(s *tasks.Signature) { setFormat(s, formatVersion) }
-
-// seal returns a copy of s with every argument in wire form, and those with
-// envelopes labelled. It shares nothing that it changed with s: callbacks may be
+// seal returns a copy of s with every argument in wire form, and labelled so.
+// It shares nothing that it changed with s: callbacks may be
 // shared between signatures that are published at the same time.
 func (m *Middleware) seal(ctx context.Context, s *tasks.Signature, label func(*tasks.Signature)) (*tasks.Signature, error) {
 	return (&sealer{m, ctx, label}).seal(s, 0)
@@ -85,9 +82,7 @@ func (m *sealer) seal(s *tasks.Signature, depth int) (*tasks.Signature, error) {
 	if sealed.ChordCallback, err = m.seal(s.ChordCallback, depth+1); err != nil {
 		return nil, err
 	}
-	if hasEnvelope(sealed.Args) {
-		m.label(&sealed)
-	}
+	m.label(&sealed)
 	return &sealed, nil
 }
 

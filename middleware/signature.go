@@ -35,8 +35,6 @@ func (m *Middleware) signature(ctx context.Context, f form, name string, args []
 			return nil, fmt.Errorf("task %q: argument %s: %w", name, describe(*arg, i), err)
 		}
 	}
-	if hasEnvelope(signature.Args) {
-		vouch(signature)
-	}
+	vouch(signature)
 	return signature, nil
 }

@@ -41,21 +41,30 @@ func (m *Middleware) trusted(s *tasks.Signature, text string) bool {
 
 // vouch notes on a signature which of its arguments are envelopes.
 func vouch(s *tasks.Signature) {
-	value := formatVersion
+	var sums string
 	for _, arg := range s.Args {
 		if text, ok := arg.Value.(string); ok && envelope.Is(text) {
-			value += " " + checksum(text)
+			sums += " " + checksum(text)
 		}
 	}
-	setFormat(s, value)
+	if sums != "" {
+		setFormat(s, formatVersion+sums)
+	}
 }
 
-// setFormat sets the header, or removes it where there is nothing to say. The
-// headers that s came with may be shared: they stay as they are.
-func setFormat(s *tasks.Signature, value string) {
-	if value == s.Headers[FormatHeader] {
-		return
+// declareFormat gives a signature the header that goes on the wire.
+func declareFormat(s *tasks.Signature) {
+	if hasEnvelope(s.Args) {
+		setFormat(s, formatVersion)
+	} else if s.Headers[FormatHeader] != nil {
+		s.Headers = maps.Clone(s.Headers)
+		delete(s.Headers, FormatHeader)
 	}
+}
+
+// setFormat sets the header. The headers that s came with may be shared: they
+// stay as they are.
+func setFormat(s *tasks.Signature, value string) {
 	s.Headers = maps.Clone(s.Headers)
 	if s.Headers == nil {
 		s.Headers = tasks.Headers{}
