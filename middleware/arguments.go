@@ -78,7 +78,7 @@ func Args(s *tasks.Signature) []any {
 	if r == nil {
 		return nil
 	}
-	args, err := r.restore(context.Background(), s)
+	args, err := r.restore(r.m.extract(context.Background(), s), s)
 	if err != nil {
 		return nil
 	}
@@ -114,12 +114,13 @@ func argsOf(values []any) []tasks.Arg {
 func (m *Middleware) restoreAll(ctx context.Context, t *task, s *tasks.Signature) ([]reflect.Value, error) {
 	args, err := t.bind(s)
 	if err != nil {
+		m.report(ctx, Observer.Failed, Observation{Task: t.name, Err: err})
 		return nil, err
 	}
 	restored := make([]reflect.Value, len(args), len(args)+1)
 	for i, arg := range args {
 		param := t.params[min(i, len(t.params)-1)]
-		if restored[i], err = m.restore(ctx, arg, param); err != nil {
+		if restored[i], err = m.unpack(ctx, t.name, arg, param); err != nil {
 			return nil, &ArgumentError{Task: t.name, Position: i + 1, Name: t.nameOf(i), Type: param, Err: err}
 		}
 	}

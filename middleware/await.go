@@ -67,7 +67,7 @@ func Scan(ctx context.Context, m *Middleware, res Result, targets ...any) error 
 			return fmt.Errorf("await: target %d is no pointer, or nil", i+1)
 		}
 		result := tasks.Arg{Type: values[i].Type().String(), Value: values[i].Interface()}
-		restored, err := m.restore(ctx, result, pointer.Type().Elem())
+		restored, err := m.unpack(ctx, taskOf(res), result, pointer.Type().Elem())
 		if err != nil {
 			return fmt.Errorf("await: result %d (%s): %w", i+1, pointer.Type().Elem(), err)
 		}
@@ -126,6 +126,15 @@ func (m *Middleware) chordFailure(ctx context.Context, res Result) error {
 func failureOf(asyncResult reflect.Value) (string, bool) {
 	state := asyncResult.Elem().FieldByName("taskState").Elem()
 	return state.FieldByName("Error").String(), state.FieldByName("State").String() == tasks.StateFailure
+}
+
+// taskOf returns the name of the task that a result is of, where it says so.
+func taskOf(res Result) string {
+	task, ok := res.(*result.AsyncResult)
+	if !ok {
+		return ""
+	}
+	return task.Signature.Name
 }
 
 func timedOut(res Result, err error) error {

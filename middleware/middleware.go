@@ -46,6 +46,9 @@ type Middleware struct {
 	preTask  func(*tasks.Signature)
 	form     form
 
+	propagator Propagator
+	observer   Observer
+
 	deadLetters     DeadLetters
 	keepFailures    bool
 	lostDeadLetters atomic.Int64
@@ -100,7 +103,7 @@ func Install(server *machinery.Server, r *envelope.Registry, opts ...Option) (*M
 	if isInstalled(server.GetBroker()) {
 		return nil, fmt.Errorf("install middleware: %w", ErrInstalled)
 	}
-	m := &Middleware{server: server, registry: r}
+	m := &Middleware{server: server, registry: r, form: nativeForm}
 	for _, option := range opts {
 		option(m)
 	}

@@ -24,20 +24,24 @@ func (m *Middleware) openForPlain(s *tasks.Signature) {
 	s.Args = slices.Clone(s.Args)
 	for i, arg := range s.Args {
 		if text, ok := arg.Value.(string); ok && envelope.Is(text) {
-			s.Args[i].Type, s.Args[i].Value = m.openNative(arg, text)
+			s.Args[i].Type, s.Args[i].Value = m.openNative(s.Name, arg, text)
 		}
 	}
 }
 
-func (m *Middleware) openNative(arg tasks.Arg, text string) (string, any) {
+func (m *Middleware) openNative(task string, arg tasks.Arg, text string) (string, any) {
 	header, err := envelope.Parse(text)
 	if err != nil || nativeTypes[header.Type] == nil {
 		return arg.Type, arg.Value
 	}
+	started := m.now()
 	value, err := m.registry.UnmarshalAny(context.Background(), text)
 	if err != nil {
 		return arg.Type, arg.Value
 	}
+	m.report(context.Background(), Observer.Restored, Observation{
+		Task: task, Type: header.Type, Bytes: len(text), Duration: since(started),
+	})
 	return header.Type, decoded(reflect.ValueOf(value))
 }
 

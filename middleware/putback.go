@@ -12,6 +12,8 @@ import (
 	"github.com/RichardKnop/machinery/v2/brokers/errs"
 	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope"
 )
 
 // AttemptsHeader counts, as a string, how often a task was put back because it
@@ -39,6 +41,8 @@ func (b *broker) settle(pristine *tasks.Signature, err error) error {
 		return err
 	case isUnreadable(err):
 		// The worker has set FAILURE: trying again would change nothing.
+		// Its error may hold a value, which is not for observers.
+		b.m.report(context.Background(), Observer.Failed, Observation{Task: pristine.Name, Err: envelope.ErrTypeMismatch})
 		b.m.bury(pristine, err)
 		return nil
 	case attempts(pristine) >= mostPutBacks:
@@ -55,6 +59,7 @@ func isUnreadable(err error) bool { return strings.HasPrefix(err.Error(), "Refle
 func (b *broker) giveUp(s *tasks.Signature, err error) error {
 	log.ERROR.Printf("envelope: task %q (%s) was put back %d times, giving up", s.Name, s.UUID, mostPutBacks)
 	reason := fmt.Errorf("%w: %w", ErrPutBack, err)
+	b.m.report(context.Background(), Observer.Failed, Observation{Task: s.Name, Err: reason})
 	_ = b.m.server.GetBackend().SetStateFailure(s, reason.Error()) // it may be what does not work
 	b.m.bury(s, reason)
 	return nil
@@ -90,12 +95,7 @@ func attempts(s *tasks.Signature) int {
 }
 
 func countAttempt(s *tasks.Signature) {
-	n := attempts(s)
-	s.Headers = maps.Clone(s.Headers)
-	if s.Headers == nil {
-		s.Headers = tasks.Headers{}
-	}
-	s.Headers[AttemptsHeader] = strconv.Itoa(n + 1)
+	setHeader(s, AttemptsHeader, strconv.Itoa(attempts(s)+1))
 }
 
 // copyOf copies what Machinery changes of a signature while it processes it, at

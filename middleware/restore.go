@@ -16,7 +16,7 @@ func (m *Middleware) restore(ctx context.Context, arg tasks.Arg, t reflect.Type)
 	if text, ok := arg.Value.(string); ok && t == errorType {
 		return reflect.ValueOf(m.readFailure(ctx, text)), nil
 	}
-	if text, ok := arg.Value.(string); ok && envelope.Is(text) && m.opens(text, t) {
+	if text, ok := m.envelopeFor(t, arg); ok {
 		return m.open(ctx, text, t)
 	}
 	native, err := parseNative(arg)
@@ -24,6 +24,16 @@ func (m *Middleware) restore(ctx context.Context, arg tasks.Arg, t reflect.Type)
 		return reflect.Value{}, err
 	}
 	return assign(native, t)
+}
+
+// envelopeFor returns the envelope that a value of type t is restored from, if
+// the argument is one.
+func (m *Middleware) envelopeFor(t reflect.Type, arg tasks.Arg) (string, bool) {
+	text, ok := arg.Value.(string)
+	if !ok || !envelope.Is(text) || !m.opens(text, t) {
+		return "", false
+	}
+	return text, true
 }
 
 // open makes a value of type t of an envelope. Where no string is wanted it also

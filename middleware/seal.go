@@ -83,6 +83,7 @@ func (m *sealer) seal(s *tasks.Signature, depth int) (*tasks.Signature, error) {
 		return nil, err
 	}
 	m.label(&sealed)
+	m.inject(m.ctx, &sealed)
 	return &sealed, nil
 }
 
@@ -107,7 +108,7 @@ func (m *sealer) sealArgs(s *tasks.Signature) ([]tasks.Arg, error) {
 			continue
 		}
 		var err error
-		if args[i].Type, args[i].Value, err = m.wireValue(m.ctx, m.form, arg.Value); err != nil {
+		if args[i].Type, args[i].Value, err = m.wireValue(m.ctx, s.Name, m.form, arg.Value); err != nil {
 			return nil, fmt.Errorf("task %q: argument %s: %w", s.Name, describe(arg, i), err)
 		}
 	}

@@ -31,7 +31,7 @@ func (m *Middleware) signature(ctx context.Context, f form, name string, args []
 			signature.Headers = tasks.Headers{namedHeader: "1"}
 		}
 		var err error
-		if arg.Type, arg.Value, err = m.wireValue(ctx, f, value); err != nil {
+		if arg.Type, arg.Value, err = m.wireValue(ctx, name, f, value); err != nil {
 			return nil, fmt.Errorf("task %q: argument %s: %w", name, describe(*arg, i), err)
 		}
 	}

@@ -191,23 +191,37 @@ func (m *Middleware) call(ctx context.Context, t *task, reflected []any) (result
 	err = tasks.ErrTaskPanicked
 	defer func() { noteFailure(ctx, err) }()
 
+	ctx = m.extract(ctx, tasks.SignatureFromContext(ctx))
 	args, err := m.arguments(ctx, t, reflected)
 	if err != nil {
 		return nil, m.refused(ctx, err)
 	}
-	if t.context {
-		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
-	}
 	err = tasks.ErrTaskPanicked
-	returned := t.function.Call(args)
-	if last := returned[t.results]; !last.IsNil() {
-		return nil, m.failed(ctx, last.Interface().(error))
+	returned, err := m.run(ctx, t, args)
+	if err != nil {
+		return nil, m.failed(ctx, err)
 	}
 	results = make([]any, t.results)
 	for i := range results {
-		if _, results[i], err = m.wireValue(ctx, t.form, returned[i].Interface()); err != nil {
+		if _, results[i], err = m.wireValue(ctx, t.name, t.form, returned[i].Interface()); err != nil {
 			return nil, final(ctx, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
 		}
+	}
+	return results, nil
+}
+
+// run calls the task's function and returns its results, or its error.
+func (m *Middleware) run(ctx context.Context, t *task, args []reflect.Value) (results []reflect.Value, err error) {
+	started := m.now()
+	err = tasks.ErrTaskPanicked
+	defer func() { m.reportFailure(ctx, t.name, started, err) }()
+
+	if t.context {
+		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
+	}
+	results = t.function.Call(args)
+	if last := results[t.results]; !last.IsNil() {
+		return nil, last.Interface().(error)
 	}
 	return results, nil
 }
@@ -223,11 +237,17 @@ func final(ctx context.Context, err error) error {
 
 // noteFailure keeps the error of a task that will not be retried.
 func noteFailure(ctx context.Context, err error) {
-	s := tasks.SignatureFromContext(ctx)
-	if _, later := err.(tasks.ErrRetryTaskLater); err == nil || later || s == nil || s.RetryCount > 0 {
+	if err == nil || isRetried(ctx, err) {
 		return
 	}
-	if r := restorationOf(s); r != nil {
+	if r := restorationOf(tasks.SignatureFromContext(ctx)); r != nil {
 		r.failure = err
 	}
+}
+
+// isRetried tells whether Machinery runs a task again that ends with err.
+func isRetried(ctx context.Context, err error) bool {
+	_, later := err.(tasks.ErrRetryTaskLater)
+	s := tasks.SignatureFromContext(ctx)
+	return later || s != nil && s.RetryCount > 0
 }

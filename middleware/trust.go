@@ -48,28 +48,18 @@ func vouch(s *tasks.Signature) {
 		}
 	}
 	if sums != "" {
-		setFormat(s, formatVersion+sums)
+		setHeader(s, FormatHeader, formatVersion+sums)
 	}
 }
 
 // declareFormat gives a signature the header that goes on the wire.
 func declareFormat(s *tasks.Signature) {
 	if hasEnvelope(s.Args) {
-		setFormat(s, formatVersion)
+		setHeader(s, FormatHeader, formatVersion)
 	} else if s.Headers[FormatHeader] != nil {
 		s.Headers = maps.Clone(s.Headers)
 		delete(s.Headers, FormatHeader)
 	}
-}
-
-// setFormat sets the header. The headers that s came with may be shared: they
-// stay as they are.
-func setFormat(s *tasks.Signature, value string) {
-	s.Headers = maps.Clone(s.Headers)
-	if s.Headers == nil {
-		s.Headers = tasks.Headers{}
-	}
-	s.Headers[FormatHeader] = value
 }
 
 func hasEnvelope(args []tasks.Arg) bool {

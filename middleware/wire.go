@@ -21,13 +21,13 @@ const (
 // wireValue returns v as it travels, with the name of the type that Machinery
 // shall take it for: what the form leaves to Machinery as it is, everything
 // else, and what Machinery would alter, in an envelope.
-func (m *Middleware) wireValue(ctx context.Context, f form, v any) (string, any, error) {
+func (m *Middleware) wireValue(ctx context.Context, task string, f form, v any) (string, any, error) {
 	if v != nil {
 		if native, ok := m.native(f, reflect.ValueOf(v)); ok {
 			return reflect.TypeOf(native).String(), native, nil
 		}
 	}
-	text, err := m.registry.Marshal(ctx, v)
+	text, err := m.pack(ctx, task, v)
 	if err != nil {
 		return "", nil, err
 	}
