@@ -19,17 +19,17 @@ import (
 )
 
 var failureCases = []testCase{
-	{"a failing task's error text arrives", errorText},
-	{"a retry publishes the original argument", retryPublishesTheOriginalArgument},
-	{"a retry publishes what a foreign producer sent", retryOfForeignEnvelope},
-	{"a retry for later keeps the argument", retryLater},
-	{"a panic fails the task", panics},
-	{"a chord fails with the error of its member", chordMemberFails},
-	{"a chord fails with the error of its callback", chordCallbackFails},
-	{"an unregistered type is refused at send", unregisteredAtSend},
-	{"a broken envelope fails the task at once", brokenEnvelope},
-	{"arguments that do not fit fail the task at once", misfits},
-	{"a result that cannot travel fails the task at once", unsendableResult},
+	{name: "a failing task's error text arrives", run: errorText},
+	{name: "a retry publishes the original argument", run: retryPublishesTheOriginalArgument},
+	{name: "a retry publishes what a foreign producer sent", run: retryOfForeignEnvelope},
+	{name: "a retry for later keeps the argument", run: retryLater},
+	{name: "a panic fails the task", run: panics},
+	{name: "a chord fails with the error of its member", run: chordMemberFails},
+	{name: "a chord fails with the error of its callback", run: chordCallbackFails},
+	{name: "an unregistered type is refused at send", run: unregisteredAtSend},
+	{name: "a broken envelope fails the task at once", run: brokenEnvelope},
+	{name: "arguments that do not fit fail the task at once", run: misfits},
+	{name: "a result that cannot travel fails the task at once", run: unsendableResult},
 }
 
 func errorText(t *testing.T, f *fixture) {
@@ -87,7 +87,7 @@ func retryLater(t *testing.T, f *fixture) {
 	var calls atomic.Int32
 	name := f.register(t, func(o Order) (string, error) {
 		if calls.Add(1) == 1 {
-			return "", tasks.NewErrRetryTaskLater("busy", 100*time.Millisecond)
+			return "", tasks.NewErrRetryTaskLater("busy", delay)
 		}
 		return o.ID, nil
 	})

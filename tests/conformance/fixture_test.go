@@ -5,6 +5,7 @@ import (
 	"io"
 	stdlog "log"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,20 +17,26 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 // patience bounds every wait. It is far longer than anything takes.
 const patience = 30 * time.Second
 
+// delay is how long tasks are put off.
+const delay = 100 * time.Millisecond
+
 // fixture is a producer and a worker that share nothing but the transport. In
 // eager mode they are one.
 type fixture struct {
-	transport string
+	transport transport
 	server    *machinery.Server // the producer's
 	producer  *middleware.Middleware
 	worker    *middleware.Middleware
-	workers   *machinery.Server // the worker's
+	workers   *machinery.Server        // the worker's
+	newServer func() *machinery.Server // on the same queue
+	types     *envelope.Registry       // the worker's
 }
 
 func TestMain(m *testing.M) {
@@ -38,41 +45,46 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func newFixture(t *testing.T, tr transport) *fixture {
-	queue := "conformance-" + uuid.NewString()
-	newServer := tr.open(t, &config.Config{
-		DefaultQueue:    queue,
-		ResultsExpireIn: 3600,
-		NoUnixSignals:   true,
-		Redis:           &config.RedisConfig{DelayedTasksKey: queue + ":delayed", DelayedTasksPollPeriod: 20},
-	})
-	f := &fixture{transport: tr.name, server: newServer(), workers: newServer()}
-	f.producer = install(t, f.server)
-	if f.workers == f.server {
-		f.worker = f.producer
-	} else {
-		f.worker = install(t, f.workers)
-	}
-	f.launch(t)
+// newFixture has a worker that runs until the test has ended.
+func newFixture(t *testing.T, tr transport, opts ...middleware.Option) *fixture {
+	f := newIdleFixture(t, tr, opts...)
+	f.launch(t, f.workers, f.worker.NewWorker("conformance", 4))
 	return f
 }
 
-func install(t *testing.T, server *machinery.Server) *middleware.Middleware {
-	m, err := middleware.Install(server, registry())
+// newIdleFixture leaves it to the test to launch a worker.
+func newIdleFixture(t *testing.T, tr transport, opts ...middleware.Option) *fixture {
+	cnf := &config.Config{DefaultQueue: "conformance-" + uuid.NewString(), ResultsExpireIn: 3600, NoUnixSignals: true}
+	cnf.Redis = &config.RedisConfig{DelayedTasksKey: delayedQueueOf(cnf), DelayedTasksPollPeriod: 20}
+	newServer := tr.open(t, cnf)
+	f := &fixture{transport: tr, server: newServer(), workers: newServer(), newServer: newServer}
+	f.types = registry()
+	f.worker = install(t, f.workers, f.types, opts...)
+	if f.workers == f.server {
+		f.producer = f.worker
+	} else {
+		f.producer = install(t, f.server, registry(), opts...)
+	}
+	return f
+}
+
+func install(t *testing.T, server *machinery.Server, types *envelope.Registry, opts ...middleware.Option) *middleware.Middleware {
+	m, err := middleware.Install(server, types, opts...)
 	require.NoError(t, err)
 	return m
 }
 
-// launch starts the worker and stops it when the test has ended.
-func (f *fixture) launch(t *testing.T) {
-	worker := f.worker.NewWorker("conformance", 4)
-	if mode, ok := f.workers.GetBroker().(eager.Mode); ok {
+// launch starts a worker of a server and returns what stops it, which happens at
+// the latest when the test has ended.
+func (f *fixture) launch(t *testing.T, server *machinery.Server, worker *machinery.Worker) (quit func()) {
+	if mode, ok := server.GetBroker().(eager.Mode); ok {
 		mode.AssignWorker(worker)
-		return
+		return func() {}
 	}
 	ended := make(chan error, 1)
 	worker.LaunchAsync(ended)
-	t.Cleanup(func() {
+	// Machinery's own brokers panic when they are stopped twice.
+	quit = sync.OnceFunc(func() {
 		worker.Quit()
 		select {
 		case <-ended:
@@ -80,9 +92,11 @@ func (f *fixture) launch(t *testing.T) {
 			t.Error("the worker did not stop")
 		}
 	})
+	t.Cleanup(quit)
+	return quit
 }
 
-func (f *fixture) isEager() bool { return f.transport == "eager" }
+func (f *fixture) isEager() bool { return f.transport.name == "eager" }
 
 // register registers a wrapped task under a name of the test's own.
 func (f *fixture) register(t *testing.T, fn any, opts ...middleware.TaskOption) string {
@@ -121,4 +135,11 @@ func mustAwait[T any](t *testing.T, f *fixture, res middleware.Result) T {
 	value, err := await[T](t, f, res)
 	require.NoError(t, err)
 	return value
+}
+
+// scan reads the several results of a task that must succeed.
+func scan(t *testing.T, f *fixture, res middleware.Result, targets ...any) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, middleware.Scan(ctx, f.producer, res, targets...))
 }

@@ -45,6 +45,11 @@ func (s *Square) Area() float64 { return s.Side * s.Side }
 
 type Unregistered struct{ Secret string }
 
+// OutOfStock is an error that keeps its type on the way.
+type OutOfStock struct{ SKU string }
+
+func (o *OutOfStock) Error() string { return "out of " + o.SKU }
+
 // Level is a named base type that is not registered.
 type Level int
 
@@ -54,6 +59,7 @@ func registry() *envelope.Registry {
 	envelope.MustRegister[Customer](r, "shop.Customer")
 	envelope.MustRegister[Order](r, "shop.Order")
 	envelope.MustRegister[Receipt](r, "shop.Receipt")
+	envelope.MustRegister[OutOfStock](r, "shop.OutOfStock")
 	envelope.MustRegister[Circle](r, "shapes.Circle")
 	envelope.MustRegister[Square](r, "shapes.Square")
 	if err := envelope.RegisterInterface[Shape](r, "shapes.Shape"); err != nil {

@@ -14,19 +14,19 @@ import (
 )
 
 var taskCases = []testCase{
-	{"a struct goes in and a struct comes out", structInStructOut},
-	{"nested containers arrive as sent", nestedContainers},
-	{"pointers, nil pointers and nil slices arrive as sent", nilsAndPointers},
-	{"interfaces arrive with the type that was sent", interfaces},
-	{"native and own types mix", nativeAndOwnTypesMix},
-	{"native arguments take any kind that holds them", nativeKinds},
-	{"variadic own types", variadic},
-	{"arguments by name", argumentsByName},
-	{"a raw argument of an own type is put right", rawArgument},
-	{"a string that looks like an envelope stays a string", lookalikeString},
-	{"large and deeply nested arguments", largeAndDeep},
-	{"a task without results", noResult},
-	{"plain tasks are untouched", plainTask},
+	{name: "a struct goes in and a struct comes out", run: structInStructOut},
+	{name: "nested containers arrive as sent", run: nestedContainers},
+	{name: "pointers, nil pointers and nil slices arrive as sent", run: nilsAndPointers},
+	{name: "interfaces arrive with the type that was sent", run: interfaces},
+	{name: "native and own types mix", run: nativeAndOwnTypesMix},
+	{name: "native arguments take any kind that holds them", run: nativeKinds},
+	{name: "variadic own types", run: variadic},
+	{name: "arguments by name", run: argumentsByName},
+	{name: "a raw argument of an own type is put right", run: rawArgument},
+	{name: "a string that looks like an envelope stays a string", run: lookalikeString},
+	{name: "large and deeply nested arguments", run: largeAndDeep},
+	{name: "a task without results", run: noResult},
+	{name: "plain tasks are untouched", run: plainTask},
 }
 
 func structInStructOut(t *testing.T, f *fixture) {

@@ -96,9 +96,14 @@ func removeRedisKeys(t *testing.T, cnf *config.Config, options *redis.Options) {
 	t.Cleanup(func() {
 		client := redis.NewClient(options)
 		defer func() { _ = client.Close() }()
-		require.NoError(t, client.Del(client.Context(), cnf.DefaultQueue, cnf.Redis.DelayedTasksKey).Err())
+		keys := []string{cnf.DefaultQueue, customQueueOf(cnf), delayedQueueOf(cnf)}
+		require.NoError(t, client.Del(client.Context(), keys...).Err())
 	})
 }
+
+// These name what is removed together with the default queue.
+func customQueueOf(cnf *config.Config) string  { return cnf.DefaultQueue + "-custom" }
+func delayedQueueOf(cnf *config.Config) string { return cnf.DefaultQueue + "-delayed" }
 
 func openRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	useRabbitMQ(t, cnf)
@@ -124,6 +129,10 @@ func useRabbitMQ(t *testing.T, cnf *config.Config) {
 		ExchangeType:  "direct",
 		BindingKey:    cnf.DefaultQueue,
 		PrefetchCount: 8,
+		// By default Machinery makes a queue for each delay that lives twice as
+		// long as the delay. On a machine too busy to publish to it in time, the
+		// task vanishes with the queue.
+		DelayedQueue: delayedQueueOf(cnf),
 	}
 	t.Cleanup(func() {
 		connection, err := amqp.Dial(address)
@@ -131,8 +140,10 @@ func useRabbitMQ(t *testing.T, cnf *config.Config) {
 		defer func() { _ = connection.Close() }()
 		channel, err := connection.Channel()
 		require.NoError(t, err)
-		_, err = channel.QueueDelete(cnf.DefaultQueue, false, false, false)
-		require.NoError(t, err)
+		for _, queue := range []string{cnf.DefaultQueue, customQueueOf(cnf), delayedQueueOf(cnf)} {
+			_, err = channel.QueueDelete(queue, false, false, false)
+			require.NoError(t, err)
+		}
 		require.NoError(t, channel.ExchangeDelete(cnf.AMQP.Exchange, false, false))
 	})
 }

@@ -13,13 +13,13 @@ import (
 )
 
 var workflowCases = []testCase{
-	{"a chain passes own types on", chainOfWrappedTasks},
-	{"a chain goes through a plain task", chainThroughPlainTask},
-	{"a group takes own types", group},
-	{"a chord's callback takes the members' results", chord},
-	{"a chord's callback needs no arguments of its own", chordOfResultsOnly},
-	{"raw own types in nested signatures", rawNestedSignatures},
-	{"callbacks get own types", callbacks},
+	{name: "a chain passes own types on", run: chainOfWrappedTasks},
+	{name: "a chain goes through a plain task", run: chainThroughPlainTask},
+	{name: "a group takes own types", run: group},
+	{name: "a chord's callback takes the members' results", run: chord},
+	{name: "a chord's callback needs no arguments of its own", run: chordOfResultsOnly},
+	{name: "raw own types in nested signatures", run: rawNestedSignatures},
+	{name: "callbacks get own types", run: callbacks},
 }
 
 func chainOfWrappedTasks(t *testing.T, f *fixture) {
