@@ -40,31 +40,40 @@ func (l *attemptLog) note(s *tasks.Signature) {
 	l.texts = append(l.texts, s.Args[0].Value)
 }
 
+// seen returns the attempt counts and the first arguments that came.
+func (l *attemptLog) seen() (attempts, texts []any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.attempts, l.texts
+}
+
 func putOffThenFails(t *testing.T, shared *fixture, text string) {
-	var seen attemptLog
+	var log attemptLog
 	dead := newGraveyard()
-	f := newFixture(t, shared.transport, middleware.RetryUnknown(delay, 2), middleware.WithPreTask(seen.note), middleware.WithDeadLetters(dead))
+	f := newFixture(t, shared.transport, middleware.RetryUnknown(delay, 2), middleware.WithPreTask(log.note), middleware.WithDeadLetters(dead))
 	name := f.register(t, func(any) error { return nil })
 	res := f.sendPastTheMiddleware(t, textSignature(name, text))
 	_, err := await[struct{}](t, f, res)
 	require.ErrorContains(t, err, name)
 	require.ErrorContains(t, err, "argument 1 (interface {})")
 	dead.awaits(t, 1)
-	assert.Equal(t, []any{nil, "1", "2"}, seen.attempts)
-	assert.Equal(t, []any{text, text, text}, seen.texts)
+	attempts, texts := log.seen()
+	assert.Equal(t, []any{nil, "1", "2"}, attempts)
+	assert.Equal(t, []any{text, text, text}, texts)
 }
 
 func putOffThenRuns(t *testing.T, shared *fixture) {
 	var f *fixture
-	var seen attemptLog
+	var log attemptLog
 	learn := sync.OnceFunc(func() { envelope.MustRegister[Novelty](f.types, "shop.Novelty") })
 	// The handler runs after the arguments were restored, or were not.
 	f = newFixture(t, shared.transport, middleware.RetryUnknown(delay, 2), middleware.WithPreTask(func(s *tasks.Signature) {
-		seen.note(s)
+		log.note(s)
 		learn()
 	}))
 	name := f.register(t, func(v any) (string, error) { return v.(Novelty).Name, nil })
 	res := f.sendPastTheMiddleware(t, textSignature(name, `{"$envelope":1,"type":"shop.Novelty","data":{"Name":"x"}}`))
 	assert.Equal(t, "x", mustAwait[string](t, f, res))
-	assert.Equal(t, []any{nil, "1"}, seen.attempts)
+	attempts, _ := log.seen()
+	assert.Equal(t, []any{nil, "1"}, attempts)
 }
