@@ -54,8 +54,8 @@ func (m *Middleware) open(ctx context.Context, text string, t reflect.Type) (ref
 
 // opens tells whether a value of type t may be restored from an envelope.
 // Where the receiver wants a string, a text that looks like an envelope is
-// just a text, unless it is the envelope of a string: that is how the
-// middleware protects a user's text on sending.
+// just a text, unless it is the envelope of a string, which is how the
+// middleware protects a user's text on sending, or of nil.
 func (m *Middleware) opens(text string, t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -68,7 +68,7 @@ func (m *Middleware) opens(text string, t reflect.Type) bool {
 		return false
 	}
 	name := strings.TrimPrefix(header.Type, "*")
-	if name == "string" {
+	if name == "string" || name == "any" && string(header.Data) == "null" {
 		return true
 	}
 	own, err := m.registry.TypeName(t)
