@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/envelope/cborcodec"
@@ -49,6 +50,24 @@ func TestValuesTravelAsCBOR(t *testing.T) {
 	var arrived reading
 	require.NoError(t, r.Unmarshal(context.Background(), text, &arrived))
 	assert.Equal(t, sent, arrived)
+}
+
+func TestAnyReadingArrivesAsItWasSent(t *testing.T) {
+	r := newRegistry(t)
+	rapid.Check(t, func(t *rapid.T) {
+		sent := reading{
+			Sensor: rapid.String().Draw(t, "sensor"),
+			At:     time.Unix(rapid.Int64Range(-1<<33, 1<<33).Draw(t, "seconds"), rapid.Int64Range(0, 1e9-1).Draw(t, "nanoseconds")).UTC(),
+			Values: rapid.SliceOf(rapid.Float64()).Draw(t, "values"),
+			Raw:    rapid.SliceOf(rapid.Byte()).Draw(t, "raw"),
+			Counts: rapid.MapOf(rapid.String(), rapid.Int()).Draw(t, "counts"),
+		}
+		text, err := r.Marshal(context.Background(), sent)
+		require.NoError(t, err)
+		var arrived reading
+		require.NoError(t, r.Unmarshal(context.Background(), text, &arrived))
+		assert.Equal(t, sent, arrived)
+	})
 }
 
 func TestNilAndEmptyDiffer(t *testing.T) {

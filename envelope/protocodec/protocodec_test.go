@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/envelope/protocodec"
@@ -37,6 +38,18 @@ func TestMessagesTravelAsProtocolBuffers(t *testing.T) {
 	arrived, err := r.UnmarshalAny(context.Background(), text)
 	require.NoError(t, err)
 	assert.True(t, proto.Equal(sent, arrived.(*structpb.Struct)))
+}
+
+func TestAnyMessageArrivesAsItWasSent(t *testing.T) {
+	r := newRegistry(t)
+	rapid.Check(t, func(t *rapid.T) {
+		sent := &timestamppb.Timestamp{Seconds: rapid.Int64().Draw(t, "seconds"), Nanos: rapid.Int32().Draw(t, "nanos")}
+		text, err := r.Marshal(context.Background(), sent)
+		require.NoError(t, err)
+		var arrived *timestamppb.Timestamp
+		require.NoError(t, r.Unmarshal(context.Background(), text, &arrived))
+		assert.True(t, proto.Equal(sent, arrived))
+	})
 }
 
 func TestMessagesTravelInsideStructs(t *testing.T) {
