@@ -147,6 +147,19 @@ func TestATaskThatKeepsComingBackGoesToTheDeadLetters(t *testing.T) {
 	assert.Len(t, w.broker.published, 10)
 }
 
+func TestACountOfAttemptsThatIsNoneDoesNotHurtTheWorker(t *testing.T) {
+	for _, count := range []any{"-9", "-9223372036854775808", "99999999999999999999", "x", 7} {
+		w := newWorkplace(t)
+		require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
+		w.backend.received = errors.New("down")
+		s := signatureOf("t", orderOnWire)
+		s.Headers = tasks.Headers{middleware.AttemptsHeader: count}
+		require.NoError(t, w.deliver(s))
+		require.Len(t, w.broker.published, 1)
+		assert.Equal(t, "1", w.broker.published[0].Headers[middleware.AttemptsHeader])
+	}
+}
+
 func TestAStopEndsTheWaitForABrokerThatTakesNothing(t *testing.T) {
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))

@@ -88,10 +88,14 @@ func (b *broker) putBack(s *tasks.Signature, cause error) error {
 
 func pause(n int) time.Duration { return min(firstPause<<min(n, 16), lastPause) }
 
+// attempts reads the count, which a hostile sender may have set to anything.
 func attempts(s *tasks.Signature) int {
 	text, _ := s.Headers[AttemptsHeader].(string)
-	n, _ := strconv.Atoi(text)
-	return n
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }
 
 func countAttempt(s *tasks.Signature) {

@@ -91,7 +91,7 @@ func assign(v reflect.Value, t reflect.Type) (reflect.Value, error) {
 	case isBase(t.Kind()):
 		return assignBase(v, t)
 	default:
-		return reflect.Value{}, mismatch(v, t)
+		return reflect.Value{}, mismatch(v)
 	}
 }
 
@@ -126,7 +126,7 @@ func assignBase(v reflect.Value, t reflect.Type) (reflect.Value, error) {
 		return v.Convert(t), nil
 	}
 	if !isNumber(from) || !isNumber(to) || isInteger(from) != isInteger(to) {
-		return reflect.Value{}, mismatch(v, t)
+		return reflect.Value{}, mismatch(v)
 	}
 	converted := v.Convert(t)
 	if overflows(v, converted) {
@@ -147,6 +147,6 @@ func overflows(v, converted reflect.Value) bool {
 	return !converted.Convert(v.Type()).Equal(v)
 }
 
-func mismatch(v reflect.Value, t reflect.Type) error {
+func mismatch(v reflect.Value) error {
 	return fmt.Errorf("%w: got %s", envelope.ErrTypeMismatch, v.Type())
 }

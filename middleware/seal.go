@@ -49,8 +49,8 @@ type unsendable struct{ err error }
 func (u unsendable) MarshalJSON() ([]byte, error) { return nil, u.err }
 
 // seal returns a copy of s with every argument in wire form, and labelled so.
-// It shares nothing that it changed with s: callbacks may be
-// shared between signatures that are published at the same time.
+// It shares nothing that it changed with s: callbacks may be shared between
+// signatures that are published at the same time.
 func (m *Middleware) seal(ctx context.Context, s *tasks.Signature, label func(*tasks.Signature)) (*tasks.Signature, error) {
 	return (&sealer{m, ctx, label}).seal(s, 0)
 }

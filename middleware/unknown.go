@@ -14,7 +14,8 @@ import (
 // RetryUnknown makes a worker that does not know a type, or a version of it, put
 // the task off for the delay, up to so many times, in the hope that a worker
 // which knows it takes it meanwhile: that is so during a rolling deployment.
-// Without it, and after that, the task fails at once.
+// Without it, and after that, the task fails at once. AttemptsHeader counts these
+// attempts together with the times that the task was put back for other reasons.
 func RetryUnknown(delay time.Duration, attempts int) Option {
 	return func(m *Middleware) { m.unknownDelay, m.unknownAttempts = delay, attempts }
 }

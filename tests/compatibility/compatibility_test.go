@@ -64,8 +64,12 @@ func run(t *testing.T, binary string, environment ...string) string {
 func redisAddress(t testing.TB) string {
 	options, err := redis.ParseURL(services.Redis(t))
 	require.NoError(t, err)
-	if options.DB != 0 || options.TLSConfig != nil {
-		t.Skip("Machinery's tests use database 0, without TLS")
+	unusable := options.DB != 0 || options.TLSConfig != nil
+	if unusable && os.Getenv("CI") == "true" {
+		t.Fatal("REDIS_URL: Machinery's tests use database 0, without TLS")
+	}
+	if unusable {
+		t.Skip("REDIS_URL: Machinery's tests use database 0, without TLS")
 	}
 	if options.Password == "" {
 		return options.Addr
