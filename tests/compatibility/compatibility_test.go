@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/machinery-envelope/machinery-envelope/tests/compatibility"
-	"github.com/machinery-envelope/machinery-envelope/tests/internal/services"
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 // servers are those that Machinery's tests run on. Each has one test, which goes

@@ -20,7 +20,7 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
-	"github.com/machinery-envelope/machinery-envelope/tests/internal/services"
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 // A transport makes Machinery servers that meet in one place.

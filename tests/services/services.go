@@ -72,13 +72,19 @@ func (s service) find(t testing.TB) string {
 	if s.answers() {
 		return s.url
 	}
+	missing(t, "no %s: %s is not set and none answers on %s; `make test` finds, starts or installs one",
+		s.name, s.variable, s.address)
+	return ""
+}
+
+// missing skips the test, or fails it in CI, where a skipped test would go unnoticed.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
 	stop := t.Skipf
 	if os.Getenv("CI") == "true" {
 		stop = t.Fatalf
 	}
-	stop("no %s: %s is not set and none answers on %s; `make test` finds, starts or installs one",
-		s.name, s.variable, s.address)
-	return ""
+	stop(format, args...)
 }
 
 func (s service) answers() bool {
