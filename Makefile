@@ -26,7 +26,7 @@ lint: ## check formatting, go vet and staticcheck
 	done
 
 bench: ## measure against other codecs and against Machinery alone
-	cd tests/bench && go run .
+	tests/with-servers sh -c 'cd tests/bench && go run .'
 
 fuzz: ## run each fuzz target for FUZZTIME, 30s by default
 	@set -e; for package in $$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' ./...); do \

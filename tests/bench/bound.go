@@ -5,33 +5,43 @@ import (
 	"math"
 )
 
-// A bound is a promise about speed and what became of it; NaN stands for not measured.
+// A bound is a promise about speed and what became of it.
 type bound struct {
 	promise  string
-	measured float64
-	met      bool
+	measured string
+	verdict  string
 }
 
 // atMost promises a cost of at most limit times another's.
 func atMost(limit, measured float64, promise string) bound {
-	return bound{fmt.Sprintf("%s: at most %v×", promise, limit), measured, measured <= limit}
+	promise = fmt.Sprintf("%s: at most %v×", promise, limit)
+	return bound{promise, times(measured, 3), verdict(measured, measured <= limit)}
 }
 
 // atLeast promises at least limit times another's speed.
 func atLeast(limit, measured float64, promise string) bound {
-	return bound{fmt.Sprintf("%s: at least %v×", promise, limit), measured, measured >= limit}
+	promise = fmt.Sprintf("%s: at least %v×", promise, limit)
+	return bound{promise, times(measured, 3), verdict(measured, measured >= limit)}
 }
 
 // below promises less than limit times another's.
 func below(limit, measured float64, promise string) bound {
-	return bound{fmt.Sprintf("%s: below %v×", promise, limit), measured, measured < limit}
+	promise = fmt.Sprintf("%s: below %v×", promise, limit)
+	return bound{promise, times(measured, 3), verdict(measured, measured < limit)}
 }
 
-func (b bound) verdict() string {
+// within promises at most so much of what show writes, such as seconds.
+func within(limit, measured float64, show func(float64) string, promise string) bound {
+	promise = fmt.Sprintf("%s: at most %s", promise, show(limit))
+	return bound{promise, show(measured), verdict(measured, measured <= limit)}
+}
+
+// verdict takes NaN for not measured.
+func verdict(measured float64, met bool) string {
 	switch {
-	case math.IsNaN(b.measured):
+	case math.IsNaN(measured):
 		return "not measured"
-	case b.met:
+	case met:
 		return "met"
 	default:
 		return "**not met**"
@@ -42,7 +52,7 @@ func boundsTable(sections []section, m *measurements) string {
 	var rows [][]string
 	for _, s := range sections {
 		for _, b := range s.bounds(m) {
-			rows = append(rows, []string{b.promise, times(b.measured, 3), b.verdict()})
+			rows = append(rows, []string{b.promise, b.measured, b.verdict})
 		}
 	}
 	return table([]string{"bound", "measured", "verdict"}, rows)

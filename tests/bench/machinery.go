@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-var machinery = section{
+var machineryAlone = section{
 	title:     "Machinery alone",
 	benchmark: "Machinery",
 	runs:      []run{{cpu: "1,2"}},

@@ -57,6 +57,14 @@ func duration(seconds float64) string {
 	return benchunit.Scale(seconds, benchunit.Decimal) + "s"
 }
 
+// rate shows how often a second something that takes so many seconds happens.
+func rate(seconds float64) string {
+	if math.IsNaN(seconds) {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f", 1/seconds)
+}
+
 func count(n float64) string {
 	if math.IsNaN(n) {
 		return "–"
