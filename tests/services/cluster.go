@@ -20,27 +20,30 @@ const (
 func RedisCluster(t testing.TB) []string {
 	t.Helper()
 	needRedisServer(t)
-	addresses, err := cluster()
+	nodes, err := cluster()
 	if err != nil {
 		t.Fatalf("start a Redis Cluster: %v", err)
+	}
+	var addresses []string
+	for _, node := range nodes {
+		addresses = append(addresses, node.address())
 	}
 	return addresses
 }
 
+// cluster keeps the processes: a pipe that nothing refers to is closed, and its server killed.
 var cluster = sync.OnceValues(startCluster)
 
-func startCluster() ([]string, error) {
+func startCluster() ([]*process, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), start)
 	defer cancel()
 	var nodes []*process
-	var addresses []string
 	for range masters {
 		node, err := startProcess(ctx, "cluster-enabled yes\nsave \"\"\n")
 		if err != nil {
 			return nil, err
 		}
 		nodes = append(nodes, node)
-		addresses = append(addresses, node.address())
 	}
 	for i, node := range nodes {
 		if err := node.join(ctx, i, nodes[0]); err != nil {
@@ -52,7 +55,7 @@ func startCluster() ([]string, error) {
 			return nil, err
 		}
 	}
-	return addresses, nil
+	return nodes, nil
 }
 
 // join gives a master its share of the slots and makes it known to the first.
