@@ -48,7 +48,7 @@ func (b *broker) Publish(ctx context.Context, s *tasks.Signature) error {
 	if err != nil {
 		return err
 	}
-	if err := b.Broker.Publish(ctx, sealed); err != nil {
+	if err := b.publish(ctx, sealed); err != nil {
 		return err
 	}
 	// Machinery's brokers fill in the routing key; callers may look at it.
@@ -56,9 +56,24 @@ func (b *broker) Publish(ctx context.Context, s *tasks.Signature) error {
 	return nil
 }
 
+// publish signs a task whose arguments are in wire form, if that is wanted, and
+// publishes it.
+func (b *broker) publish(ctx context.Context, s *tasks.Signature) error {
+	if err := b.m.checkBackend(); err != nil {
+		return err
+	}
+	if err := b.m.sign(s); err != nil {
+		return err
+	}
+	return b.Broker.Publish(ctx, s)
+}
+
 // StartConsuming hands the tasks that arrive to p. The inner broker never sees an
 // error of p that would make it stop, or lose the task.
 func (b *broker) StartConsuming(consumerTag string, concurrency int, p brokersiface.TaskProcessor) (bool, error) {
+	if err := b.m.checkBackend(); err != nil {
+		return false, err
+	}
 	return b.Broker.StartConsuming(consumerTag, concurrency, &processor{TaskProcessor: p, m: b.m, settle: b.settle})
 }
 

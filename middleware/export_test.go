@@ -8,6 +8,7 @@ func (m *Middleware) Kept() int {
 		return true
 	}
 	m.received.Range(count)
+	m.gathering.Range(count)
 	restorations.Range(count)
 	return n
 }

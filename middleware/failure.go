@@ -71,6 +71,9 @@ func (m *Middleware) registeredError(err error) error {
 // readFailure makes the error that a failure's text stands for. What cannot be
 // opened stays text.
 func (m *Middleware) readFailure(ctx context.Context, text string) error {
+	if refusal := readRefusal(text); refusal != nil {
+		return &TaskError{Text: text, cause: refusal}
+	}
 	at := strings.LastIndex(text, failureMark)
 	if at < 0 {
 		return &TaskError{Text: text}

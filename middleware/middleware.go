@@ -42,9 +42,11 @@ var ErrInstalled = errors.New("middleware is installed on this server already")
 // It is safe for concurrent use.
 type Middleware struct {
 	server   *machinery.Server
+	inner    brokersiface.Broker // that the middleware was installed over
 	registry *envelope.Registry
 	preTask  func(*tasks.Signature)
 	form     form
+	signing  signing
 
 	propagator Propagator
 	observer   Observer
@@ -57,6 +59,8 @@ type Middleware struct {
 
 	wrapped  sync.Map // task name → *task
 	received sync.Map // *tasks.Signature, of those being processed, whose arguments are in wire form
+
+	gathering sync.Map // *tasks.Signature, members of chords that are being processed, if signed
 }
 
 // An Option configures Install.
@@ -103,9 +107,15 @@ func Install(server *machinery.Server, r *envelope.Registry, opts ...Option) (*M
 	if isInstalled(server.GetBroker()) {
 		return nil, fmt.Errorf("install middleware: %w", ErrInstalled)
 	}
-	m := &Middleware{server: server, registry: r, form: nativeForm}
+	m := &Middleware{server: server, inner: server.GetBroker(), registry: r, form: nativeForm}
 	for _, option := range opts {
 		option(m)
+	}
+	if err := m.signing.check(); err != nil {
+		return nil, fmt.Errorf("install middleware: %w", err)
+	}
+	if m.signing.wanted && server.GetBackend() != nil {
+		server.SetBackend(m.decorateBackend(server.GetBackend()))
 	}
 	server.SetBroker(m.decorate(server.GetBroker()))
 	return m, nil

@@ -18,6 +18,11 @@ type processor struct {
 
 // Process runs the task of a signature that has just been received.
 func (p *processor) Process(s *tasks.Signature) error {
+	if err := p.m.Verify(s); err != nil {
+		p.m.refuse(s, err)
+		return nil
+	}
+	defer p.m.expectGathering(s)()
 	pristine := copyOf(s)
 	received := p.m.inWireForm(s)
 	p.m.trust(received)

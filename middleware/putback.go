@@ -74,7 +74,7 @@ func (b *broker) putBack(s *tasks.Signature, cause error) error {
 	s.ETA = &eta
 	countAttempt(s)
 	for try := 0; ; try++ {
-		err := b.Broker.Publish(context.Background(), s)
+		err := b.publish(context.Background(), s)
 		if err == nil {
 			return nil
 		}

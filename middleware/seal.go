@@ -25,8 +25,8 @@ const maxNesting = 5_000
 var ErrNestedTooDeep = errors.New("signatures nest deeper than 5000")
 
 // PrePublish puts the arguments of s, and of the signatures nested in it, in
-// envelopes where they need one. The signature is changed, what it points to
-// is not.
+// envelopes where they need one, and signs it if that is wanted. The signature is
+// changed, what it points to is not.
 //
 // Install does this for every task that is published; PrePublish is for
 // signatures that leave in another way. It fits Machinery's pre-publish hook,
@@ -35,6 +35,9 @@ var ErrNestedTooDeep = errors.New("signatures nest deeper than 5000")
 // fails with it.
 func (m *Middleware) PrePublish(s *tasks.Signature) {
 	sealed, err := m.seal(context.Background(), s, vouch)
+	if err == nil {
+		err = m.sign(sealed)
+	}
 	if err != nil {
 		s.Args = append([]tasks.Arg{{Type: "string", Value: unsendable{err}}}, s.Args...)
 		return
