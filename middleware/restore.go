@@ -14,7 +14,8 @@ import (
 // restore makes a Go value of type t of an argument or result in wire form.
 func (m *Middleware) restore(ctx context.Context, arg tasks.Arg, t reflect.Type) (reflect.Value, error) {
 	if text, ok := arg.Value.(string); ok && t == errorType {
-		return reflect.ValueOf(m.readFailure(ctx, text)), nil
+		text, err := m.openFailureText(ctx, text)
+		return reflect.ValueOf(m.readFailure(ctx, text)), err
 	}
 	if text, ok := m.envelopeFor(t, arg); ok {
 		return m.open(ctx, text, t)
@@ -49,7 +50,7 @@ func (m *Middleware) open(ctx context.Context, text string, t reflect.Type) (ref
 	if t.Kind() != reflect.Interface && m.registry.Unmarshal(ctx, text, &inner) == nil && envelope.Is(inner) {
 		return m.open(ctx, inner, t)
 	}
-	return reflect.Value{}, err
+	return m.openConverted(ctx, text, t, err)
 }
 
 // opens tells whether a value of type t may be restored from an envelope.

@@ -110,8 +110,11 @@ func (m *sealer) sealArgs(s *tasks.Signature) ([]tasks.Arg, error) {
 		if m.travelsAsItIs(s, arg) {
 			continue
 		}
-		var err error
-		if args[i].Type, args[i].Value, err = m.wireValue(m.ctx, s.Name, m.form, arg.Value); err != nil {
+		value, err := m.valueToPack(arg)
+		if err == nil {
+			args[i].Type, args[i].Value, err = m.wireValue(m.ctx, s.Name, m.form, value)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("task %q: argument %s: %w", s.Name, describe(arg, i), err)
 		}
 	}
@@ -126,7 +129,7 @@ func (m *sealer) travelsAsItIs(s *tasks.Signature, arg tasks.Arg) bool {
 	if text, ok := arg.Value.(string); ok && envelope.Is(text) {
 		return m.trusted(s, text)
 	}
-	return m.declaresItsType(arg)
+	return m.form != allForm && m.declaresItsType(arg)
 }
 
 // declaresItsType tells whether Machinery carries the argument as it is.

@@ -26,7 +26,7 @@ func (t Task[In, Out]) Name() string { return t.name }
 // Middleware.RegisterTask.
 func (t Task[In, Out]) Register(m *Middleware, fn func(context.Context, In) (Out, error)) error {
 	return m.RegisterTask(t.name, fn, func(registered *task) error {
-		registered.form = sliceForm
+		registered.form = max(sliceForm, m.form)
 		return nil
 	})
 }
@@ -34,7 +34,7 @@ func (t Task[In, Out]) Register(m *Middleware, fn func(context.Context, In) (Out
 // Signature makes a signature, for workflows. Its errors are those of
 // Middleware.Signature.
 func (t Task[In, Out]) Signature(ctx context.Context, m *Middleware, in In) (*tasks.Signature, error) {
-	return m.signature(ctx, sliceForm, t.name, []any{in})
+	return m.signature(ctx, max(sliceForm, m.form), t.name, []any{in})
 }
 
 // Send makes a signature, lets the functions change it (its ETA, its

@@ -16,6 +16,8 @@ const (
 	// sliceForm puts slices in envelopes, which are restored much faster. Both
 	// ends must know the middleware.
 	sliceForm
+	// allForm puts everything in envelopes.
+	allForm
 )
 
 // wireValue returns v as it travels, with the name of the type that Machinery
@@ -38,7 +40,7 @@ func (m *Middleware) wireValue(ctx context.Context, task string, f form, v any) 
 // envelope: a string that looks like one would be opened as one, and a
 // converter decides by itself what of its type may travel.
 func (m *Middleware) native(f form, v reflect.Value) (any, bool) {
-	if f == sliceForm && v.Kind() == reflect.Slice || m.registry.HasConverter(v.Type()) {
+	if f == allForm || f == sliceForm && v.Kind() == reflect.Slice || m.registry.HasConverter(v.Type()) {
 		return nil, false
 	}
 	native, ok := nativeValue(v)
