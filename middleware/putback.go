@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,11 +14,6 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 )
-
-// AttemptsHeader counts, as a string, how often a task was put back because it
-// could not be started or finished: its state could not be written, it could
-// not be republished, or its type was not known yet.
-const AttemptsHeader = "envelope-attempts"
 
 const (
 	// mostPutBacks is how often a task comes back because of the same trouble.
@@ -45,7 +39,7 @@ func (b *broker) settle(pristine *tasks.Signature, err error) error {
 		b.m.report(context.Background(), Observer.Failed, Observation{Task: pristine.Name, Err: envelope.ErrTypeMismatch})
 		b.m.bury(pristine, err)
 		return nil
-	case attempts(pristine) >= mostPutBacks:
+	case attempts(pristine, AttemptsHeader) >= mostPutBacks:
 		return b.giveUp(pristine, err)
 	}
 	log.WARNING.Printf("envelope: task %q (%s) was not processed to its end, putting it back", pristine.Name, pristine.UUID)
@@ -69,10 +63,10 @@ func (b *broker) giveUp(s *tasks.Signature, err error) error {
 // succeeds: nobody else has the task. When the worker stops meanwhile, the
 // broker gets the error.
 func (b *broker) putBack(s *tasks.Signature, cause error) error {
-	n := attempts(s)
+	n := attempts(s, AttemptsHeader)
 	eta := time.Now().UTC().Add(pause(n))
 	s.ETA = &eta
-	countAttempt(s)
+	countAttempt(s, AttemptsHeader)
 	for try := 0; ; try++ {
 		err := b.publish(context.Background(), s)
 		if err == nil {
@@ -87,20 +81,6 @@ func (b *broker) putBack(s *tasks.Signature, cause error) error {
 }
 
 func pause(n int) time.Duration { return min(firstPause<<min(n, 16), lastPause) }
-
-// attempts reads the count, which a hostile sender may have set to anything.
-func attempts(s *tasks.Signature) int {
-	text, _ := s.Headers[AttemptsHeader].(string)
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 0
-	}
-	return max(n, 0)
-}
-
-func countAttempt(s *tasks.Signature) {
-	setHeader(s, AttemptsHeader, strconv.Itoa(attempts(s)+1))
-}
 
 // copyOf copies what Machinery changes of a signature while it processes it, at
 // any depth.

@@ -14,8 +14,8 @@ import (
 // RetryUnknown makes a worker that does not know a type, or a version of it, put
 // the task off for the delay, up to so many times, in the hope that a worker
 // which knows it takes it meanwhile: that is so during a rolling deployment.
-// Without it, and after that, the task fails at once. AttemptsHeader counts these
-// attempts together with the times that the task was put back for other reasons.
+// Without it, and after that, the task fails at once. UnknownHeader counts these
+// attempts.
 func RetryUnknown(delay time.Duration, attempts int) Option {
 	return func(m *Middleware) { m.unknownDelay, m.unknownAttempts = delay, attempts }
 }
@@ -25,10 +25,10 @@ func RetryUnknown(delay time.Duration, attempts int) Option {
 func (m *Middleware) refused(ctx context.Context, err error) error {
 	s := tasks.SignatureFromContext(ctx)
 	unknown := errors.Is(err, envelope.ErrUnknownType) || errors.Is(err, envelope.ErrUnknownVersion)
-	if s == nil || !unknown || attempts(s) >= m.unknownAttempts {
+	if s == nil || !unknown || attempts(s, UnknownHeader) >= m.unknownAttempts {
 		return final(ctx, err)
 	}
-	countAttempt(s)
-	text := fmt.Sprintf("%v; attempt %d of %d.", err, attempts(s), m.unknownAttempts)
+	countAttempt(s, UnknownHeader)
+	text := fmt.Sprintf("%v; attempt %d of %d.", err, attempts(s, UnknownHeader), m.unknownAttempts)
 	return tasks.NewErrRetryTaskLater(text, m.unknownDelay)
 }

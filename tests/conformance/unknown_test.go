@@ -36,7 +36,7 @@ type attemptLog struct {
 func (l *attemptLog) note(s *tasks.Signature) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.attempts = append(l.attempts, s.Headers[middleware.AttemptsHeader])
+	l.attempts = append(l.attempts, s.Headers[middleware.UnknownHeader])
 	l.texts = append(l.texts, s.Args[0].Value)
 }
 

@@ -1,0 +1,44 @@
+package middleware
+
+import (
+	"maps"
+	"strconv"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+)
+
+// Headers that count, as strings, how often a task came back to the queue.
+const (
+	// AttemptsHeader counts how often a task was put back because it could not
+	// be started or finished: its state could not be written, or it could not be
+	// republished.
+	AttemptsHeader = "envelope-attempts"
+	// UnknownHeader counts how often a task was put off because the worker did
+	// not know one of its types, or a version of it (see RetryUnknown).
+	UnknownHeader = "envelope-unknown"
+)
+
+// ForgetAttempts takes the counts off a signature that is to start anew, such as
+// one that is replayed from the dead letters.
+func ForgetAttempts(s *tasks.Signature) {
+	if s.Headers[AttemptsHeader] == nil && s.Headers[UnknownHeader] == nil {
+		return
+	}
+	s.Headers = maps.Clone(s.Headers)
+	delete(s.Headers, AttemptsHeader)
+	delete(s.Headers, UnknownHeader)
+}
+
+// attempts reads a count, which a hostile sender may have set to anything.
+func attempts(s *tasks.Signature, header string) int {
+	text, _ := s.Headers[header].(string)
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
+
+func countAttempt(s *tasks.Signature, header string) {
+	setHeader(s, header, strconv.Itoa(attempts(s, header)+1))
+}
