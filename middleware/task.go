@@ -13,8 +13,6 @@ import (
 var (
 	contextType = reflect.TypeFor[context.Context]()
 	errorType   = reflect.TypeFor[error]()
-	anyType     = reflect.TypeFor[any]()
-	argsType    = reflect.TypeFor[[]any]()
 )
 
 // task is a user's task function, worked out once at registration.
@@ -155,38 +153,8 @@ func (m *Middleware) isWrapped(name string) bool {
 
 func (t *task) variadic() bool { return t.function.Type().IsVariadic() }
 
-// wireFunction makes the function that is registered with Machinery. Its
-// parameters take whatever base values a message holds; the real arguments are
-// restored from the signature. Its results are base values and envelopes.
-func (m *Middleware) wireFunction(t *task) any {
-	out := make([]reflect.Type, t.results+1)
-	for i := range t.results {
-		out[i] = anyType
-	}
-	out[t.results] = errorType
-	signature := reflect.FuncOf([]reflect.Type{contextType, argsType}, out, true)
-	return reflect.MakeFunc(signature, func(in []reflect.Value) []reflect.Value {
-		ctx := in[0].Interface().(context.Context)
-		results, err := m.call(ctx, t, in[1].Interface().([]any))
-		return wireResults(t, results, err)
-	}).Interface()
-}
-
-func wireResults(t *task, results []any, err error) []reflect.Value {
-	out := make([]reflect.Value, t.results+1)
-	for i := range t.results {
-		if err != nil {
-			out[i] = reflect.Zero(anyType)
-		} else {
-			out[i] = reflect.ValueOf(&results[i]).Elem()
-		}
-	}
-	out[t.results] = reflect.ValueOf(&err).Elem()
-	return out
-}
-
-// call runs a task on restored arguments.
-func (m *Middleware) call(ctx context.Context, t *task, reflected []any) (results []any, err error) {
+// call runs a task on restored arguments and puts what it returns in results.
+func (m *Middleware) call(ctx context.Context, t *task, reflected []any, results []any) (err error) {
 	// A panic passes through to Machinery, but is a failure like any other.
 	err = tasks.ErrTaskPanicked
 	defer func() { noteFailure(ctx, err) }()
@@ -194,20 +162,19 @@ func (m *Middleware) call(ctx context.Context, t *task, reflected []any) (result
 	ctx = m.extract(ctx, tasks.SignatureFromContext(ctx))
 	args, err := m.arguments(ctx, t, reflected)
 	if err != nil {
-		return nil, m.refused(ctx, err)
+		return m.refused(ctx, err)
 	}
 	err = tasks.ErrTaskPanicked
 	returned, err := m.run(ctx, t, args)
 	if err != nil {
-		return nil, m.failed(ctx, err)
+		return m.failed(ctx, err)
 	}
-	results = make([]any, t.results)
 	for i := range results {
 		if _, results[i], err = m.wireValue(ctx, t.name, t.form, returned[i].Interface()); err != nil {
-			return nil, final(ctx, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
+			return final(ctx, fmt.Errorf("task %q: result %d: %w", t.name, i+1, err))
 		}
 	}
-	return results, nil
+	return nil
 }
 
 // run calls the task's function and returns its results, or its error.
