@@ -31,31 +31,38 @@ func (e *ArgumentError) Error() string {
 // Unwrap returns the cause.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
-// restorations are those of the signatures that are being processed. Handlers
-// that ask for them have nothing but the signature.
-var restorations sync.Map // *tasks.Signature → *restoration
+// deliveries are those of the signatures of wrapped tasks that are being
+// processed. Handlers that ask for them have nothing but the signature.
+var deliveries sync.Map // *tasks.Signature → *delivery
 
-// restoration is the outcome of restoring the arguments of a signature, once,
-// and of the task that got them.
-type restoration struct {
-	m    *Middleware
-	task *task
-	once sync.Once
-	args []reflect.Value
-	err  error
+// A delivery is a signature that is being processed: as it was received, its
+// arguments, restored once, and what became of the task.
+type delivery struct {
+	m        *Middleware
+	task     *task // nil for a task that was not registered through the middleware
+	pristine pristine
+	context  context.Context
+	once     sync.Once
+	args     []reflect.Value  // the context comes first
+	few      [4]reflect.Value // holds args where it has room: most tasks take few
+	err      error
 	// failure is the error of the task, when it will not be retried.
 	failure error
 }
 
-func restorationOf(s *tasks.Signature) *restoration {
-	r, _ := restorations.Load(s)
-	known, _ := r.(*restoration)
+func deliveryOf(s *tasks.Signature) *delivery {
+	d, _ := deliveries.Load(s)
+	known, _ := d.(*delivery)
 	return known
 }
 
-func (r *restoration) restore(ctx context.Context, s *tasks.Signature) ([]reflect.Value, error) {
-	r.once.Do(func() { r.args, r.err = r.m.restoreAll(ctx, r.task, s) })
-	return r.args, r.err
+// restore returns the arguments of s, which is the signature of the delivery.
+func (d *delivery) restore(ctx context.Context, s *tasks.Signature) ([]reflect.Value, error) {
+	d.once.Do(func() {
+		d.args = append(d.few[:0], reflect.ValueOf(&d.context).Elem())
+		d.err = d.restoreAll(ctx, s)
+	})
+	return d.args, d.err
 }
 
 // PreTask restores the arguments of a signature that a worker is about to run,
@@ -74,33 +81,35 @@ func (m *Middleware) PreTask(s *tasks.Signature) { Args(s) }
 // registered through the middleware, for one that is not being processed, and
 // for arguments that cannot be restored.
 func Args(s *tasks.Signature) []any {
-	r := restorationOf(s)
-	if r == nil {
+	d := deliveryOf(s)
+	if d == nil {
 		return nil
 	}
-	args, err := r.restore(r.m.extract(context.Background(), s), s)
+	args, err := d.restore(d.m.extract(context.Background(), s), s)
 	if err != nil {
 		return nil
 	}
-	values := make([]any, len(args))
-	for i, arg := range args {
+	values := make([]any, len(args)-1)
+	for i, arg := range args[1:] {
 		values[i] = arg.Interface()
 	}
 	return values
 }
 
-// arguments returns the restored arguments for a call. Machinery's own
-// reflection of them serves only where there is no signature, which is in
-// calls that do not come from a worker.
+// arguments returns the context and the restored arguments for a call.
+// Machinery's own reflection of them serves only where there is no signature,
+// which is in calls that do not come from a worker.
 func (m *Middleware) arguments(ctx context.Context, t *task, reflected []any) ([]reflect.Value, error) {
 	s := tasks.SignatureFromContext(ctx)
 	if s == nil {
 		s = &tasks.Signature{Name: t.name, Args: argsOf(reflected)}
 	}
-	if r := restorationOf(s); r != nil {
-		return r.restore(ctx, s)
+	d := deliveryOf(s)
+	if d == nil {
+		d = &delivery{m: m, task: t}
 	}
-	return m.restoreAll(ctx, t, s)
+	d.context = ctx
+	return d.restore(ctx, s)
 }
 
 func argsOf(values []any) []tasks.Arg {
@@ -111,20 +120,22 @@ func argsOf(values []any) []tasks.Arg {
 	return args
 }
 
-func (m *Middleware) restoreAll(ctx context.Context, t *task, s *tasks.Signature) ([]reflect.Value, error) {
+func (d *delivery) restoreAll(ctx context.Context, s *tasks.Signature) error {
+	t := d.task
 	args, err := t.bind(s)
 	if err != nil {
-		m.report(ctx, Observer.Failed, Observation{Task: t.name, Err: err})
-		return nil, err
+		d.m.report(ctx, Observer.Failed, Observation{Task: t.name, Err: err})
+		return err
 	}
-	restored := make([]reflect.Value, len(args), len(args)+1)
 	for i, arg := range args {
 		param := t.params[min(i, len(t.params)-1)]
-		if restored[i], err = m.unpack(ctx, t.name, arg, param); err != nil {
-			return nil, &ArgumentError{Task: t.name, Position: i + 1, Name: t.nameOf(i), Type: param, Err: err}
+		restored, err := d.m.unpack(ctx, t.name, arg, param)
+		if err != nil {
+			return &ArgumentError{Task: t.name, Position: i + 1, Name: t.nameOf(i), Type: param, Err: err}
 		}
+		d.args = append(d.args, restored)
 	}
-	return restored, nil
+	return nil
 }
 
 func (t *task) nameOf(position int) string {

@@ -33,9 +33,9 @@ func (m *Middleware) LostDeadLetters() int64 { return m.lostDeadLetters.Load() }
 
 // buryFailure gives a task to the dead letters whose arguments could not be
 // restored or which, where that is wanted, has failed for good.
-func (m *Middleware) buryFailure(pristine *tasks.Signature, r *restoration) {
-	if r.failure != nil && (r.err != nil || m.keepFailures) {
-		m.bury(pristine, r.failure)
+func (d *delivery) buryFailure() {
+	if d.failure != nil && (d.err != nil || d.m.keepFailures) {
+		d.m.bury(d.pristine.signature(), d.failure)
 	}
 }
 

@@ -9,6 +9,6 @@ func (m *Middleware) Kept() int {
 	}
 	m.received.Range(count)
 	m.gathering.Range(count)
-	restorations.Range(count)
+	deliveries.Range(count)
 	return n
 }

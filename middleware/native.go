@@ -50,7 +50,10 @@ func isNativeSlice(t reflect.Type) bool {
 // would alter or refuse (nil slices, NaN, invalid UTF-8) it does not carry.
 func nativeValue(v reflect.Value) (any, bool) {
 	if base := baseTypes[v.Kind()]; base != nil {
-		return v.Convert(base).Interface(), survives(v)
+		if v.Type() != base {
+			v = v.Convert(base)
+		}
+		return v.Interface(), survives(v)
 	}
 	if !isNativeSlice(v.Type()) || v.IsNil() {
 		return nil, false

@@ -269,7 +269,7 @@ func TestAnUnknownTypeOrVersionIsRetriedByPolicyAndThenFails(t *testing.T) {
 
 func TestHandlersReadTheRestoredArguments(t *testing.T) {
 	w := newWorkplace(t)
-	require.NoError(t, w.m.RegisterTask("t", func(o *order, n int8) (string, error) {
+	require.NoError(t, w.m.RegisterTask("t", func(_ context.Context, o *order, n int8) (string, error) {
 		o.ID = "changed"
 		return o.ID, nil
 	}))

@@ -1,7 +1,7 @@
 package middleware
 
 import (
-	"slices"
+	"iter"
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -23,29 +23,33 @@ func (p *processor) Process(s *tasks.Signature) error {
 		return nil
 	}
 	defer p.m.expectGathering(s)()
-	pristine := copyOf(s)
+	d := &delivery{m: p.m}
+	d.pristine.keep(s)
 	received := p.m.inWireForm(s)
 	p.m.trust(received)
 	defer p.m.distrust(received)
 	if t, ok := p.m.wrapped.Load(s.Name); ok {
-		r := &restoration{m: p.m, task: t.(*task)}
-		restorations.Store(s, r)
-		defer restorations.Delete(s)
-		defer func() { p.m.buryFailure(pristine, r) }()
+		d.task = t.(*task)
+		deliveries.Store(s, d)
+		defer deliveries.Delete(s)
+		defer d.buryFailure()
 	} else {
 		p.m.openForPlain(s)
 	}
-	return p.settle(pristine, p.TaskProcessor.Process(s))
+	if err := p.TaskProcessor.Process(s); err != nil {
+		return p.settle(d.pristine.signature(), err)
+	}
+	return nil
 }
 
-// inWireForm lists, of a received signature and those nested in it, the ones
-// that the worker may publish (for a retry or as callbacks) with arguments that
-// are in wire form already, or will be when Machinery has appended the results
-// of wrapped tasks to them.
+// inWireForm lists, of the signatures nested in a received one, those that the
+// worker may publish as callbacks with arguments that are in wire form already,
+// or will be when Machinery has appended the results of wrapped tasks to them.
+// So is the received one, while it is being processed.
 func (m *Middleware) inWireForm(s *tasks.Signature) []*tasks.Signature {
 	var found []*tasks.Signature
 	if m.isWrapped(s.Name) {
-		found = append(append(found, s), s.OnSuccess...)
+		found = append(found, s.OnSuccess...)
 	}
 	if s.ChordCallback != nil {
 		found = append(found, s.ChordCallback)
@@ -55,16 +59,29 @@ func (m *Middleware) inWireForm(s *tasks.Signature) []*tasks.Signature {
 
 // appendNested adds the signatures nested in s that came with envelopes.
 func appendNested(found []*tasks.Signature, s *tasks.Signature) []*tasks.Signature {
-	for _, nested := range slices.Concat(s.OnSuccess, s.OnError, []*tasks.Signature{s.ChordCallback}) {
-		if nested == nil {
-			continue
-		}
+	for nested := range callbacks(s) {
 		if hasEnvelope(nested.Args) {
 			found = append(found, nested)
 		}
 		found = appendNested(found, nested)
 	}
 	return found
+}
+
+// callbacks goes through the signatures that s holds.
+func callbacks(s *tasks.Signature) iter.Seq[*tasks.Signature] {
+	return func(yield func(*tasks.Signature) bool) {
+		for _, several := range [][]*tasks.Signature{s.OnSuccess, s.OnError} {
+			for _, one := range several {
+				if one != nil && !yield(one) {
+					return
+				}
+			}
+		}
+		if s.ChordCallback != nil {
+			yield(s.ChordCallback)
+		}
+	}
 }
 
 func (m *Middleware) trust(received []*tasks.Signature) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"time"
 
@@ -81,28 +80,3 @@ func (b *broker) putBack(s *tasks.Signature, cause error) error {
 }
 
 func pause(n int) time.Duration { return min(firstPause<<min(n, 16), lastPause) }
-
-// copyOf copies what Machinery changes of a signature while it processes it, at
-// any depth.
-func copyOf(s *tasks.Signature) *tasks.Signature {
-	if s == nil {
-		return nil
-	}
-	copied := *s
-	copied.Headers = maps.Clone(s.Headers)
-	copied.OnSuccess = copyAll(s.OnSuccess)
-	copied.OnError = copyAll(s.OnError)
-	copied.ChordCallback = copyOf(s.ChordCallback)
-	return &copied
-}
-
-func copyAll(signatures []*tasks.Signature) []*tasks.Signature {
-	if signatures == nil {
-		return nil
-	}
-	copied := make([]*tasks.Signature, len(signatures))
-	for i, s := range signatures {
-		copied[i] = copyOf(s)
-	}
-	return copied
-}

@@ -183,8 +183,8 @@ func (m *Middleware) run(ctx context.Context, t *task, args []reflect.Value) (re
 	err = tasks.ErrTaskPanicked
 	defer func() { m.reportFailure(ctx, t.name, started, err) }()
 
-	if t.context {
-		args = append([]reflect.Value{reflect.ValueOf(ctx)}, args...)
+	if !t.context {
+		args = args[1:]
 	}
 	results = t.function.Call(args)
 	if last := results[t.results]; !last.IsNil() {
@@ -207,8 +207,8 @@ func noteFailure(ctx context.Context, err error) {
 	if err == nil || isRetried(ctx, err) {
 		return
 	}
-	if r := restorationOf(tasks.SignatureFromContext(ctx)); r != nil {
-		r.failure = err
+	if d := deliveryOf(tasks.SignatureFromContext(ctx)); d != nil {
+		d.failure = err
 	}
 }
 
