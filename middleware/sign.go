@@ -135,13 +135,13 @@ func (m *Middleware) signAt(s *tasks.Signature, now time.Time) error {
 	return nil
 }
 
-// formOf is what is signed of a task. Our own header is left out, and the count
-// of attempts: who can change that can as well drop the task, and without it dead
-// letters can be sent again as they are.
+// formOf is what is signed of a task. Our own header is left out, and the counts
+// of attempts: who can change those can as well drop the task, and without them
+// dead letters can be sent again as they are.
 func formOf(s *tasks.Signature, stamp stamp) *signedForm {
 	form := newSignedForm(taskForm)
 	form.text(stamp.String())
-	form.task(s, stamp.eta, SignatureHeader, AttemptsHeader)
+	form.task(s, stamp.eta, SignatureHeader, AttemptsHeader, UnknownHeader)
 	return form
 }
 
