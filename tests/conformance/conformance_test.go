@@ -16,6 +16,11 @@ type testCase struct {
 // notEager leaves the eager transport out.
 func notEager(why string) map[string]string { return map[string]string{"eager": why} }
 
+// notSigned leaves the transports out that have the most options.
+func notSigned(why string) map[string]string {
+	return map[string]string{"embedded redis, signed": why, "rabbitmq, signed": why}
+}
+
 func TestConformance(t *testing.T) {
 	cases := slices.Concat(taskCases, workflowCases, failureCases, signatureCases, sendingCases, callbackCases,
 		typedCases, unknownCases, queueCases, poisonCases, shutdownCases, periodicCases)

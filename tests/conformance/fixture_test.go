@@ -5,6 +5,7 @@ import (
 	"io"
 	stdlog "log"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -57,6 +58,7 @@ func newIdleFixture(t *testing.T, tr transport, opts ...middleware.Option) *fixt
 	cnf := &config.Config{DefaultQueue: "conformance-" + uuid.NewString(), ResultsExpireIn: 3600, NoUnixSignals: true}
 	cnf.Redis = &config.RedisConfig{DelayedTasksKey: delayedQueueOf(cnf), DelayedTasksPollPeriod: 20}
 	newServer := tr.open(t, cnf)
+	opts = slices.Concat(tr.options, opts)
 	f := &fixture{transport: tr, server: newServer(), workers: newServer(), newServer: newServer}
 	f.types = registry()
 	f.worker = install(t, f.workers, f.types, opts...)

@@ -17,9 +17,12 @@ import (
 	"github.com/go-redis/redis/v8"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/mac"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
@@ -29,16 +32,36 @@ type transport struct {
 	// open finds the service, or skips, and returns a function that makes
 	// servers on it. The configuration has a queue of its own.
 	open func(t *testing.T, cnf *config.Config) func() *machinery.Server
+	// options are added to those of each case.
+	options []middleware.Option
 }
 
 var transports = []transport{
-	{"eager", openEager},
-	{"embedded redis", openEmbeddedRedis},
-	{"redis", openRedis},
-	{"redis, machinery's go-redis broker", openMachineryGoRedis},
-	{"redis, machinery's redigo broker", openMachineryRedigo},
-	{"rabbitmq", openRabbitMQ},
-	{"rabbitmq, machinery's broker", openMachineryRabbitMQ},
+	{name: "eager", open: openEager},
+	{name: "embedded redis", open: openEmbeddedRedis},
+	{name: "embedded redis, signed", open: openEmbeddedRedis, options: signed},
+	{name: "redis", open: openRedis},
+	{name: "redis, machinery's go-redis broker", open: openMachineryGoRedis},
+	{name: "redis, machinery's redigo broker", open: openMachineryRedigo},
+	{name: "rabbitmq", open: openRabbitMQ},
+	{name: "rabbitmq, signed", open: openRabbitMQ, options: signed},
+	{name: "rabbitmq, machinery's broker", open: openMachineryRabbitMQ},
+}
+
+// signed is what most changes how tasks travel. Some cases send tasks past the
+// middleware, unsigned.
+var signed = []middleware.Option{middleware.SignTasks(newMAC()), middleware.AcceptUnsigned(), middleware.EnvelopeAll()}
+
+func newMAC() middleware.MAC {
+	key, err := keyset.NewHandle(mac.HMACSHA256Tag256KeyTemplate())
+	if err != nil {
+		panic(err)
+	}
+	primitive, err := mac.New(key)
+	if err != nil {
+		panic(err)
+	}
+	return primitive
 }
 
 func openEager(_ *testing.T, cnf *config.Config) func() *machinery.Server {
