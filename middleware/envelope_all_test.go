@@ -18,14 +18,14 @@ import (
 func TestEnvelopeAllPutsNativeArgumentsInEnvelopes(t *testing.T) {
 	broker := &recorder{}
 	server, m := install(t, broker, middleware.EnvelopeAll())
-	s, err := m.Signature(t.Context(), "t", 7, "text", []int64{1}, true, 1.5, order{"o-1", 2.5})
+	s, err := m.Signature(t.Context(), "t", 7, "text", []int64{1}, true, 1.5, order{"o-1", 2.5}, status("open"))
 	require.NoError(t, err)
 	s.Args = append(s.Args, tasks.Arg{Type: "int64", Value: 8}, tasks.Arg{Type: "[]string", Value: nil},
 		tasks.Arg{Type: "string", Value: status("open")}, tasks.Arg{Value: "bare"})
 	s.OnSuccess = []*tasks.Signature{{Name: "next", Args: []tasks.Arg{{Type: "string", Value: "nested"}}}}
 	require.NoError(t, server.GetBroker().Publish(t.Context(), s))
 	sent := broker.published[0]
-	for i, want := range []string{"int", "string", "[]int64", "bool", "float64", "shop.Order", "int64", "[]string", "string", "string"} {
+	for i, want := range []string{"int", "string", "[]int64", "bool", "float64", "shop.Order", "string", "int64", "[]string", "string", "string"} {
 		assert.Equal(t, "string", sent.Args[i].Type)
 		header, err := envelope.Parse(sent.Args[i].Value.(string))
 		require.NoError(t, err)

@@ -129,8 +129,12 @@ func (m *sealer) travelsAsItIs(s *tasks.Signature, arg tasks.Arg) bool {
 	if text, ok := arg.Value.(string); ok && envelope.Is(text) {
 		return m.trusted(s, text)
 	}
-	return m.form != allForm && m.declaresItsType(arg)
+	return (m.form != allForm || isRetry(s)) && m.declaresItsType(arg)
 }
+
+// isRetry tells whether a wrapped task is being published that is being
+// processed: its arguments stay as they came.
+func isRetry(s *tasks.Signature) bool { return restorationOf(s) != nil }
 
 // declaresItsType tells whether Machinery carries the argument as it is.
 func (m *Middleware) declaresItsType(arg tasks.Arg) bool {

@@ -29,11 +29,23 @@ func (m *Middleware) wireValue(ctx context.Context, task string, f form, v any) 
 			return reflect.TypeOf(native).String(), native, nil
 		}
 	}
-	text, err := m.pack(ctx, task, v)
+	text, err := m.pack(ctx, task, m.erased(f, v))
 	if err != nil {
 		return "", nil, err
 	}
 	return "string", text, nil
+}
+
+// erased returns v without the name of its type where that would not travel if
+// Machinery carried it.
+func (m *Middleware) erased(f form, v any) any {
+	if f != allForm || v == nil {
+		return v
+	}
+	if native, ok := m.native(nativeForm, reflect.ValueOf(v)); ok {
+		return native
+	}
+	return v
 }
 
 // native returns v as Machinery carries it, unless it must travel in an
