@@ -13,10 +13,13 @@ type catalog struct {
 	registry *Registry
 	byName   map[string]*registration
 	byType   map[reflect.Type]*registration
+	// hasEncrypted tells whether any type is registered as Encrypted.
+	hasEncrypted bool
 
 	plans       sync.Map // reflect.Type → planned
 	wires       sync.Map // reflect.Type → wired
 	schemas     sync.Map // schema → planned
+	encrypted   sync.Map // reflect.Type → bool
 	expressions atomic.Pointer[map[string]*wire]
 }
 
@@ -28,6 +31,7 @@ func (c *catalog) with(added *registration) *catalog {
 		next.byType = map[reflect.Type]*registration{}
 	}
 	next.byType[added.goType] = added
+	next.hasEncrypted = c.hasEncrypted || added.encrypted
 	for _, name := range added.names() {
 		next.byName[name] = added
 	}

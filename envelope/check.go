@@ -11,13 +11,17 @@ import (
 // Check looks at all that is registered together, and reports everything at once that would make sending or
 // receiving it fail: interfaces and types that still have to be registered, fields that would be dropped,
 // versions that no Upgrade leads from. Call it when all types are registered. The error joins one *[Error] for
-// each finding, which fall under ErrUnregistered, ErrUnsupported and ErrUnknownVersion.
+// each finding, which fall under ErrUnregistered, ErrUnsupported, ErrUnknownVersion and, for options of the registry,
+// ErrRegistration.
 func (r *Registry) Check() error {
 	c := r.catalog.Load()
 	registrations := slices.SortedFunc(maps.Values(c.byType), func(a, b *registration) int {
 		return cmp.Compare(a.name, b.name)
 	})
 	var findings []error
+	if r.settings.err != nil {
+		findings = append(findings, rooted("", r.settings.err))
+	}
 	reported := map[place]bool{}
 	for _, registered := range registrations {
 		findings = append(findings, c.checkLadder(registered)...)

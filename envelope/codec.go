@@ -21,7 +21,8 @@ type Codec interface {
 // [Convert], the codec gets the converted value. Register returns ErrRegistration for a nil codec or a name
 // that cannot be used.
 //
-// Envelopes that were sent before the type had a codec can still be read, as JSON.
+// Envelopes that were sent before the type had a codec can still be read, as JSON, unless the type has [Encodings] or
+// the registry a key: then codec and encodings have to be those that are configured.
 func UseCodec(c Codec) TypeOption {
 	return func(r *registration) error {
 		if c == nil {

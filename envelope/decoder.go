@@ -15,6 +15,8 @@ type decoder struct {
 	pos      int
 	depth    int
 	elements int
+	// encrypted tells whether the envelope is.
+	encrypted bool
 	// chunk is what short strings are cut from.
 	chunk strings.Builder
 }

@@ -20,6 +20,8 @@ type encoder struct {
 	settings *settings
 	depth    int
 	elements int
+	// encrypted is set when something that asks for encryption is found in an interface.
+	encrypted bool
 	// ancestors are the deeper values that contain the current one.
 	ancestors map[ancestor]struct{}
 }

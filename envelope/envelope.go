@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -22,6 +23,27 @@ type Envelope struct {
 	// Ref is the key under which a payload store keeps the payload.
 	Ref string
 }
+
+// String says what stands in the header, and never shows the payload: shop.Order, version 2, encoding zstd aead.
+func (e Envelope) String() string {
+	text := e.Type
+	if e.Version != 1 {
+		text += fmt.Sprintf(", version %d", e.Version)
+	}
+	if e.Codec != jsonCodec {
+		text += ", codec " + e.Codec
+	}
+	if len(e.Encoding) > 0 {
+		text += ", encoding " + strings.Join(e.Encoding, " ")
+	}
+	if e.Ref != "" {
+		text += ", kept in the payload store"
+	}
+	return text
+}
+
+// GoString returns what [Envelope.String] does, so that %#v shows no payload either.
+func (e Envelope) GoString() string { return e.String() }
 
 // Is tells whether s begins as Marshal's envelopes do. That is a hint only: what begins so may still be no
 // envelope.
@@ -62,7 +84,7 @@ func (d *decoder) envelope() (Envelope, error) {
 		Codec:    strings.Clone(h.codec),
 		Encoding: h.encoding,
 		Data:     data,
-		Ref:      h.ref,
+		Ref:      strings.Clone(h.ref),
 	}, d.end()
 }
 

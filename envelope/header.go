@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"slices"
 	"strconv"
 )
 
@@ -8,6 +9,9 @@ const (
 	formatVersion  = 1
 	jsonCodec      = "json"
 	envelopePrefix = `{"` + formatKey + `":`
+	dataKey        = `,"data":`
+	// maxEncodings bounds the encodings of one envelope.
+	maxEncodings = 16
 )
 
 // A header is what an envelope says before its data.
@@ -20,7 +24,7 @@ type header struct {
 	hasRef     bool
 }
 
-// appendHeader writes an envelope up to its data.
+// appendHeader writes an envelope up to its data or ref.
 func appendHeader(buf []byte, h header) []byte {
 	buf = append(buf, envelopePrefix...)
 	buf = strconv.AppendInt(buf, formatVersion, 10)
@@ -36,7 +40,14 @@ func appendHeader(buf []byte, h header) []byte {
 		buf = append(buf, h.codec...)
 		buf = append(buf, '"')
 	}
-	return append(buf, `,"data":`...)
+	for i, name := range h.encoding {
+		buf = append(buf, []string{`,"encoding":["`, `","`}[min(i, 1)]...)
+		buf = append(buf, name...)
+	}
+	if len(h.encoding) > 0 {
+		buf = append(buf, `"]`...)
+	}
+	return buf
 }
 
 // The header keys that have a meaning; others are ignored.
@@ -140,6 +151,9 @@ func (d *decoder) encodings() ([]string, error) {
 		if name, err = d.ownText(); err != nil {
 			return nil, err
 		}
+		if !isName(name) || slices.Contains(names, name) || len(names) == maxEncodings {
+			return nil, malformed("not a list of encodings")
+		}
 		names = append(names, name)
 		if more, err = d.more(']'); err != nil {
 			return nil, err
@@ -157,7 +171,7 @@ func (d *decoder) payload(name string, h *header) (err error) {
 		return nil
 	}
 	h.hasRef = true
-	if h.ref, err = d.ownText(); err != nil {
+	if h.ref, _, err = d.text(); err != nil || !isRef(h.ref) {
 		return malformed("envelope has an invalid ref")
 	}
 	return nil
@@ -186,17 +200,6 @@ func (d *decoder) end() error {
 func (h *header) checkNested() error {
 	if len(h.encoding) > 0 || h.hasRef {
 		return malformed("nested envelope has an encoding or a ref")
-	}
-	return nil
-}
-
-// checkOutermost refuses what is known to the format but cannot be read here.
-func (h *header) checkOutermost() error {
-	if len(h.encoding) > 0 {
-		return unsupported("envelope has an encoding, which is not known here")
-	}
-	if h.hasRef {
-		return unsupported("envelope has a ref, and there is no payload store")
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ func (e *encoder) nested(buf []byte, v reflect.Value) ([]byte, error) {
 	if err := e.enter(len(buf)); err != nil {
 		return buf, err
 	}
+	e.encrypted = e.encrypted || w.encrypted
 	if buf, err = e.envelope(buf, w, v); err != nil {
 		return buf, withinDynamic(w.expression, err)
 	}
@@ -79,6 +80,9 @@ func (d *decoder) nested(place reflect.Type) (reflect.Value, error) {
 	w, err := d.catalog.chosen(h.expression, place)
 	if err != nil {
 		return reflect.Value{}, err
+	}
+	if w.encrypted && !d.admitsMarked() {
+		return reflect.Value{}, unencrypted(w.expression)
 	}
 	value, err := d.dynamic(h, w)
 	if err != nil {

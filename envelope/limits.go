@@ -35,6 +35,22 @@ type settings struct {
 	maxArrayLength int
 	maxTypes       int
 	refuseUnknown  bool
+
+	encodings        []Encoding
+	aead             AEAD
+	encryptAll       bool
+	allowUnencrypted bool
+	store            Store
+	threshold        int
+	// err is the first option that cannot be used.
+	err error
+}
+
+// fail notes that an option cannot be used.
+func (s *settings) fail(err error) {
+	if s.err == nil {
+		s.err = err
+	}
 }
 
 func defaultSettings() settings {
@@ -81,3 +97,11 @@ func MaxTypes(n int) Option { return func(s *settings) { s.maxTypes = n } }
 // RefuseUnknownMembers makes it an error for an object to have a member that its struct has no field for.
 // Without it such members are ignored, so that senders can add fields first.
 func RefuseUnknownMembers() Option { return func(s *settings) { s.refuseUnknown = true } }
+
+// checkSize refuses what is longer than MaxBytes allows.
+func (s *settings) checkSize(size int) error {
+	if size > s.maxBytes {
+		return limited("MaxBytes", s.maxBytes)
+	}
+	return nil
+}

@@ -8,9 +8,9 @@ import (
 // Marshal puts a value in an envelope. Its type, or what it points to or has as its elements, has to be
 // registered or built in; what its static parts are made of need not be. A nil v is carried too, as type any.
 //
-// The context reaches the functions given to [Convert]. Errors are of type *[Error] with the path to what
-// could not be carried: ErrUnregistered, ErrUnsupported (see the package's rules), ErrLimit, or an error
-// from a converter.
+// The context reaches the functions given to [Convert] and the [Store]. Errors are of type *[Error] with the path to
+// what could not be carried: ErrUnregistered, ErrUnsupported (see the package's rules), ErrLimit, ErrUnencrypted, or an
+// error from a converter or the store.
 func (r *Registry) Marshal(ctx context.Context, v any) (string, error) {
 	e := newEncoder(ctx, r)
 	buf := e.buf
@@ -26,8 +26,12 @@ func (r *Registry) Marshal(ctx context.Context, v any) (string, error) {
 	if buf, err = e.envelope(buf, w, value); err != nil {
 		return "", rooted(w.expression, err)
 	}
-	if len(buf) > r.settings.maxBytes {
-		return "", rooted(w.expression, limited("MaxBytes", r.settings.maxBytes))
+	if err := r.settings.checkSize(len(buf)); err != nil {
+		return "", rooted(w.expression, err)
 	}
-	return string(buf), nil
+	if !e.seals(w, len(buf)) {
+		return string(buf), nil
+	}
+	text, err := e.seal(w, buf)
+	return text, rooted(w.expression, err)
 }

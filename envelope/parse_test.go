@@ -10,6 +10,9 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 )
 
+// emptyRef refers to no bytes at all.
+const emptyRef = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 func TestIsLooksAtThePrefixOnly(t *testing.T) {
 	assert.True(t, envelope.Is(`{"$envelope":1,"type":"int","data":1}`))
 	assert.True(t, envelope.Is(`{"$envelope":nonsense`))
@@ -27,8 +30,8 @@ func TestParseTakesEnvelopesApart(t *testing.T) {
 			Format: 1, Type: "[]shop.Order", Version: 2, Codec: "cbor", Encoding: []string{"zstd", "aead"}, Data: []byte{1, 2},
 		},
 		`{"$envelope":1,"type":"*x","codec":"cbor","data":null}`: {Format: 1, Type: "*x", Version: 1, Codec: "cbor"},
-		`{"$envelope":1,"type":"x","encoding":["zstd"],"ref":"sha256:ab"}`: {
-			Format: 1, Type: "x", Version: 1, Codec: "json", Encoding: []string{"zstd"}, Ref: "sha256:ab",
+		`{"$envelope":1,"type":"x","encoding":["zstd"],"ref":"` + emptyRef + `"}`: {
+			Format: 1, Type: "x", Version: 1, Codec: "json", Encoding: []string{"zstd"}, Ref: emptyRef,
 		},
 		`{"$envelope":1,"future":{"a":[]},"version":1,"codec":"json","encoding":[],"type":"any","data":null}`: {
 			Format: 1, Type: "any", Version: 1, Codec: "json", Data: []byte("null"),
@@ -58,33 +61,40 @@ func TestParseRefusesWhatIsNoEnvelope(t *testing.T) {
 		`{"$envelope":1,"data":1}`:           "envelope has no type",
 		`{"$envelope":1,"type":"","data":1}`: "envelope has no type",
 		`{"$envelope":1,"type":1,"data":1}`:  "envelope has an invalid type",
-		`{"$envelope":1,"type":"int","type":"int","data":1}`:                 "envelope has type twice",
-		`{"$envelope":1,"$envelope":1,"type":"int","data":1}`:                "envelope has $envelope twice",
-		`{"$envelope":1,"x":1,"x":1,"type":"int","data":1}`:                  "duplicate name",
-		`{"$envelope":1,"type":"int","version":0,"data":1}`:                  "envelope has an invalid version",
-		`{"$envelope":1,"type":"int","version":1.5,"data":1}`:                "envelope has an invalid version",
-		`{"$envelope":1,"type":"int","version":99999999999,"data":1}`:        "envelope has an invalid version",
-		`{"$envelope":1,"type":"int","codec":null,"data":1}`:                 "envelope has an invalid codec",
-		`{"$envelope":1,"type":"int","encoding":"zstd","data":1}`:            "envelope has an invalid encoding",
-		`{"$envelope":1,"type":"int","encoding":["zstd"],"data":1}`:          "expected a string, found a number",
-		`{"$envelope":1,"type":"int","codec":"cbor","data":"*"}`:             "invalid base64",
-		`{"$envelope":1,"type":"int","data":1,"version":2}`:                  "envelope goes on after its data",
-		`{"$envelope":1,"type":"int","data":1,"ref":"x"}`:                    "envelope goes on after its data",
-		`{"$envelope":1,"type":"int","ref":"x","data":1}`:                    "envelope goes on after its data",
-		`{"$envelope":1,"type":"int","data":1]`:                              "expected the end of the envelope",
-		`{"$envelope":1,"type":"int","data":1`:                               "expected the end of the envelope",
-		`{"$envelope":1,"type":"int","data":1}{}`:                            "text after the envelope",
-		`{"$envelope":1,"type":"int","data":}`:                               "unexpected character",
-		`{"$envelope":1,"type":"1","data":1}`:                                "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"[]","data":1}`:                               "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"[-1]int","data":1}`:                          "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"[01]int","data":1}`:                          "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"[99999999999999999999]int","data":1}`:        "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"[4int","data":1}`:                            "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"map[]int","data":1}`:                         "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"map[int","data":1}`:                          "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"int ","data":1}`:                             "envelope has a malformed type expression",
-		`{"$envelope":1,"type":"` + strings.Repeat("a", 129) + `","data":1}`: "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"int","type":"int","data":1}`:                     "envelope has type twice",
+		`{"$envelope":1,"$envelope":1,"type":"int","data":1}`:                    "envelope has $envelope twice",
+		`{"$envelope":1,"x":1,"x":1,"type":"int","data":1}`:                      "duplicate name",
+		`{"$envelope":1,"type":"int","version":0,"data":1}`:                      "envelope has an invalid version",
+		`{"$envelope":1,"type":"int","version":1.5,"data":1}`:                    "envelope has an invalid version",
+		`{"$envelope":1,"type":"int","version":99999999999,"data":1}`:            "envelope has an invalid version",
+		`{"$envelope":1,"type":"int","codec":null,"data":1}`:                     "envelope has an invalid codec",
+		`{"$envelope":1,"type":"int","encoding":"zstd","data":1}`:                "envelope has an invalid encoding",
+		`{"$envelope":1,"type":"int","encoding":["zstd"],"data":1}`:              "expected a string, found a number",
+		`{"$envelope":1,"type":"int","codec":"cbor","data":"*"}`:                 "invalid base64",
+		`{"$envelope":1,"type":"int","data":1,"version":2}`:                      "envelope goes on after its data",
+		`{"$envelope":1,"type":"int","data":1,"ref":"x"}`:                        "envelope goes on after its data",
+		`{"$envelope":1,"type":"int","ref":"` + emptyRef + `","data":1}`:         "envelope goes on after its data",
+		`{"$envelope":1,"type":"int","ref":"x"}`:                                 "envelope has an invalid ref",
+		`{"$envelope":1,"type":"int","ref":"` + emptyRef + `0"}`:                 "envelope has an invalid ref",
+		`{"$envelope":1,"type":"int","ref":"` + strings.ToUpper(emptyRef) + `"}`: "envelope has an invalid ref",
+		`{"$envelope":1,"type":"int","encoding":["zstd","zstd"],"data":""}`:      "envelope has an invalid encoding",
+		`{"$envelope":1,"type":"int","encoding":["z std"],"data":""}`:            "envelope has an invalid encoding",
+		`{"$envelope":1,"type":"int","encoding":[""],"data":""}`:                 "envelope has an invalid encoding",
+		`{"$envelope":1,"type":"int","encoding":[1],"data":""}`:                  "envelope has an invalid encoding",
+		`{"$envelope":1,"type":"int","data":1]`:                                  "expected the end of the envelope",
+		`{"$envelope":1,"type":"int","data":1`:                                   "expected the end of the envelope",
+		`{"$envelope":1,"type":"int","data":1}{}`:                                "text after the envelope",
+		`{"$envelope":1,"type":"int","data":}`:                                   "unexpected character",
+		`{"$envelope":1,"type":"1","data":1}`:                                    "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"[]","data":1}`:                                   "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"[-1]int","data":1}`:                              "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"[01]int","data":1}`:                              "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"[99999999999999999999]int","data":1}`:            "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"[4int","data":1}`:                                "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"map[]int","data":1}`:                             "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"map[int","data":1}`:                              "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"int ","data":1}`:                                 "envelope has a malformed type expression",
+		`{"$envelope":1,"type":"` + strings.Repeat("a", 129) + `","data":1}`:     "envelope has a malformed type expression",
 	} {
 		_, err := envelope.Parse(text)
 		require.Error(t, err, text)

@@ -154,7 +154,7 @@ func TestFormatKeyIsRecognisedByItsDecodedName(t *testing.T) {
 func TestOnlyTheOutermostEnvelopeHasEncodingOrRef(t *testing.T) {
 	r := newShop(t)
 	for _, nested := range []string{
-		`{"$envelope":1,"type":"int","encoding":["zstd"],"data":"AA=="}`, `{"$envelope":1,"type":"int","ref":"x"}`,
+		`{"$envelope":1,"type":"int","encoding":["zstd"],"data":"AA=="}`, `{"$envelope":1,"type":"int","ref":"` + emptyRef + `"}`,
 	} {
 		requireUnreadable[any](t, r, opened("[]any", "["+nested+"]"), envelope.ErrMalformed,
 			"[]any[0]: nested envelope has an encoding or a ref")

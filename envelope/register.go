@@ -17,6 +17,10 @@ type registration struct {
 	codec            Codec
 	ignoreUnexported bool
 	staticOnly       bool
+	encrypted        bool
+	secret           bool
+	// encodings are those of EncodedBy, nil without it.
+	encodings *[]Encoding
 }
 
 func (r *registration) names() []string { return append([]string{r.name}, r.aliases...) }
@@ -105,6 +109,12 @@ func RegisterInterface[I any](r *Registry, name string) error {
 func (r *Registry) add(added *registration) error {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
+	if r.settings.err != nil {
+		return rooted(added.goType.String(), r.settings.err)
+	}
+	if err := added.checkEncrypted(&r.settings); err != nil {
+		return rooted(added.goType.String(), err)
+	}
 	current := r.catalog.Load()
 	if err := current.checkNew(added); err != nil {
 		return rooted(added.goType.String(), err)

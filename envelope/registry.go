@@ -1,6 +1,8 @@
 package envelope
 
 import (
+	"fmt"
+	"io"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -58,3 +60,6 @@ func (r *Registry) TypeName(t reflect.Type) (string, error) {
 	}
 	return w.expression, nil
 }
+
+// Format writes nothing of what the registry was made with, such as keys, whatever the verb.
+func (r *Registry) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "envelope.Registry") }

@@ -57,7 +57,7 @@ func (c *catalog) planAt(t reflect.Type, h header) (plan, error) {
 		return c.planFor(t)
 	}
 	leaf := c.leafOf(t)
-	if err := checkSchema(leaf, t, h); err != nil {
+	if err := c.checkSchema(leaf, t, h); err != nil {
 		return nil, err
 	}
 	key := schema{goType: t, version: h.version, codec: h.codec}
@@ -119,7 +119,7 @@ func (p *planner) olderLeaf(w oldWriting) plan {
 }
 
 // checkSchema refuses versions and codecs that are not known here.
-func checkSchema(leaf *registration, t reflect.Type, h header) error {
+func (c *catalog) checkSchema(leaf *registration, t reflect.Type, h header) error {
 	if leaf == nil {
 		if h.version != 1 {
 			return faultf(ErrUnknownVersion, "%s has one version only", h.expression)
@@ -132,10 +132,27 @@ func checkSchema(leaf *registration, t reflect.Type, h header) error {
 	if h.version < leaf.version && leaf.climb(h.version) == nil {
 		return faultf(ErrUnknownVersion, "version %d of %s has no Upgrade", h.version, leaf.name)
 	}
-	if h.codec == jsonCodec || leaf.codec != nil && h.codec == leaf.codec.Name() && dereferenced(t) == leaf.goType {
+	hasCodec := leaf.codec != nil && dereferenced(t) == leaf.goType
+	if hasCodec && h.codec == leaf.codec.Name() || h.codec == jsonCodec && !(hasCodec && c.registry.settings.isExact(leaf)) {
 		return nil
 	}
 	return unknownCodec(h)
+}
+
+// isExact tells whether only the codec that a type is registered with may be read, as its payloads may be encoded.
+func (s *settings) isExact(leaf *registration) bool {
+	return s.aead != nil || len(s.encodingsOf(leaf)) > 0
+}
+
+// codecNamed returns the codec that values of an expression's type are written with now.
+func (c *catalog) codecNamed(x *expression) string {
+	for x.kind == pointerTo {
+		x = x.element
+	}
+	if registered, ok := c.byName[x.name]; ok && registered.codec != nil {
+		return registered.codec.Name()
+	}
+	return jsonCodec
 }
 
 func unknownCodec(h header) error {

@@ -3,6 +3,8 @@ package envelope
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 )
 
 // ErrMissingPayload: an envelope refers to a payload that its [Store] does not have, or no longer.
@@ -18,4 +20,31 @@ type Store interface {
 	// there is nothing under the reference, ErrMalformed when the reference is none of the store's or what is there was
 	// tampered with, and ErrLimit, before it is read into memory, when that is longer than limit bytes.
 	Get(ctx context.Context, ref string, limit int) ([]byte, error)
+}
+
+// WithStore keeps payloads of more than threshold bytes, after all encodings, in the store, and writes a reference to
+// them in their envelopes. Reading an envelope then asks the store, with the context of the call; what the store
+// returns is an error as it is, and can be found with errors.Is. Its references have to be "sha256:" and the 64
+// lower-case hexadecimal digits of the payload's hash. Nothing is kept if Marshal fails for another reason. With
+// a nil store or a negative threshold every [Register] returns ErrRegistration.
+func WithStore(store Store, threshold int) Option {
+	return func(s *settings) {
+		if store == nil || threshold < 0 {
+			s.fail(faultf(ErrRegistration, "WithStore got a nil store or a negative threshold"))
+		}
+		s.store, s.threshold = store, threshold
+	}
+}
+
+// stores tells whether a payload of so many bytes goes to the store.
+func (s *settings) stores(size int) bool { return s.store != nil && size > s.threshold }
+
+func storeFailed(err error) error { return fmt.Errorf("payload store: %w", err) }
+
+const refPrefix = "sha256:"
+
+// isRef tells whether a reference is sha256: and 64 lower-case hexadecimal digits.
+func isRef(ref string) bool {
+	hash, ok := strings.CutPrefix(ref, refPrefix)
+	return ok && len(hash) == 64 && strings.Trim(hash, "0123456789abcdef") == ""
 }

@@ -12,9 +12,10 @@ import (
 // type takes any registered type that implements it, unless that is StaticOnly. What can be nil takes a nil of
 // type any. What the target held is overwritten, never merged; after an error it is zero.
 //
-// The context reaches the functions given to [Convert] and [Upgrade]. Errors are of type *[Error] with the
-// path to the fault: ErrMalformed, ErrUnknownType, ErrUnknownVersion, ErrTypeMismatch, ErrUnregistered,
-// ErrUnsupported, ErrLimit, or an error from a converter or upgrade.
+// The context reaches the functions given to [Convert] and [Upgrade] and the [Store]. Errors are of type *[Error]
+// with the path to the fault: ErrMalformed, ErrUnknownType, ErrUnknownVersion, ErrTypeMismatch, ErrUnregistered,
+// ErrUnsupported, ErrLimit, ErrUnencrypted, ErrUndecryptable, ErrMissingPayload, or an error from a converter, an
+// upgrade or the store.
 func (r *Registry) Unmarshal(ctx context.Context, s string, target any) error {
 	pointer := reflect.ValueOf(target)
 	if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
@@ -41,8 +42,8 @@ func (r *Registry) UnmarshalAny(ctx context.Context, s string) (any, error) {
 
 // outermost reads the whole input into v.
 func (d *decoder) outermost(v reflect.Value) error {
-	if len(d.in) > d.settings.maxBytes {
-		return rooted("", limited("MaxBytes", d.settings.maxBytes))
+	if err := d.settings.checkSize(len(d.in)); err != nil {
+		return rooted("", err)
 	}
 	label, err := d.opened(v)
 	if err == nil {
@@ -67,7 +68,7 @@ func (d *decoder) opened(v reflect.Value) (label string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := h.checkOutermost(); err != nil {
+	if err := d.openPayload(&h, x, v.Type()); err != nil {
 		return h.expression, err
 	}
 	if v.Kind() == reflect.Interface {
@@ -79,6 +80,9 @@ func (d *decoder) opened(v reflect.Value) (label string, err error) {
 // hasHeaderOf takes the header if it is just what is written for the type, or for a pointer to it that is not
 // nil. Most are, and then there is nothing to take apart.
 func (d *decoder) hasHeaderOf(w *wire) bool {
+	if !w.readsPlain {
+		return false
+	}
 	if strings.HasPrefix(d.in, w.header) {
 		d.pos = len(w.header)
 		return true
@@ -92,6 +96,47 @@ func (d *decoder) hasHeaderOf(w *wire) bool {
 		return false
 	}
 	return true
+}
+
+// openPayload makes sure that the envelope may be read, by its header, and undoes what was done to its payload.
+func (d *decoder) openPayload(h *header, x *expression, place reflect.Type) error {
+	applied, err := d.admit(h, x, place)
+	if err != nil || len(h.encoding) == 0 && !h.hasRef {
+		return err
+	}
+	if err := d.catalog.checkPlace(x, place); err != nil {
+		return err
+	}
+	if err := d.unseal(h, applied); err != nil {
+		return err
+	}
+	if h.codec == jsonCodec && d.in == sealedNull {
+		h.codec = d.catalog.codecNamed(x)
+	}
+	return nil
+}
+
+// checkPlace refuses types that do not fit, before a payload is fetched and undone for them.
+func (c *catalog) checkPlace(x *expression, place reflect.Type) error {
+	switch {
+	case x.name == anyName:
+		return nil
+	case place.Kind() == reflect.Interface:
+		_, err := c.chosen(x.String(), place)
+		return err
+	case c.fits(x, place), x.kind == pointerTo && c.fits(x.element, place),
+		place.Kind() == reflect.Pointer && c.fits(x, place.Elem()):
+		return nil
+	}
+	return c.misfit(x, place)
+}
+
+// misfit says why an expression does not fit a type.
+func (c *catalog) misfit(x *expression, t reflect.Type) error {
+	if err := c.unknownName(x); err != nil {
+		return err
+	}
+	return faultf(ErrTypeMismatch, "envelope of %s does not fit %s", x, t)
 }
 
 // dynamicInto reads data of the type that the envelope names into an interface. A nil interface is sent as nil of
@@ -126,10 +171,7 @@ func (d *decoder) static(h header, x *expression, v reflect.Value) error {
 	case x.name == anyName && d.null():
 		return nilInto(t)
 	}
-	if err := d.catalog.unknownName(x); err != nil {
-		return err
-	}
-	return faultf(ErrTypeMismatch, "envelope of %s does not fit %s", x, t)
+	return d.catalog.misfit(x, t)
 }
 
 // nilInto allows for nil where the sender could not know which type of nil is wanted.

@@ -19,6 +19,11 @@ type wire struct {
 	codec      string
 	plan       plan
 	staticOnly bool
+	// encodings are what is done to the payload; encrypted says that it is encrypted after them, whatever it holds.
+	encodings []Encoding
+	encrypted bool
+	// readsPlain tells whether envelopes are taken in which nothing was done to the data.
+	readsPlain bool
 	// erased is a type whose name the expression leaves out.
 	erased reflect.Type
 	// tooLong tells of an array that is too long to be named by a message.
@@ -46,6 +51,10 @@ func (c *catalog) wire(t reflect.Type) (*wire, error) {
 }
 
 func (c *catalog) newWire(t reflect.Type) (*wire, error) {
+	s := &c.registry.settings
+	if s.err != nil {
+		return nil, s.err
+	}
 	if err := c.checkNamed(t); err != nil {
 		return nil, err
 	}
@@ -53,7 +62,7 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := parseExpression(text, &c.registry.settings)
+	x, err := parseExpression(text, s)
 	if err != nil {
 		return nil, err
 	}
@@ -64,17 +73,21 @@ func (c *catalog) newWire(t reflect.Type) (*wire, error) {
 	version, codec := c.schemaOf(t)
 	h := header{expression: text, version: version, codec: codec}
 	behindPointer := header{expression: "*" + text, version: version, codec: codec}
+	encodings, encrypted := s.encodingsOf(c.leafOf(t)), s.encryptAll || c.holdsEncrypted(t)
 	return &wire{
 		goType:        t,
 		expression:    text,
-		header:        string(appendHeader(nil, h)),
-		pointerHeader: string(appendHeader(nil, behindPointer)),
+		header:        string(appendHeader(nil, h)) + dataKey,
+		pointerHeader: string(appendHeader(nil, behindPointer)) + dataKey,
 		version:       version,
 		codec:         codec,
 		plan:          current,
 		staticOnly:    c.isStaticOnly(t),
+		encodings:     encodings,
+		encrypted:     encrypted,
+		readsPlain:    mayBeLeftOut(encodings) && (!encrypted || s.allowUnencrypted),
 		erased:        c.erasedIn(t),
-		tooLong:       c.registry.settings.hasTooLongArray(x),
+		tooLong:       s.hasTooLongArray(x),
 	}, nil
 }
 
