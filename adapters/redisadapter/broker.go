@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
 	"time"
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
@@ -14,54 +13,49 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// retryPause is how long a worker leaves Redis alone after an error.
-const retryPause = time.Second
-
-// BrokerOption changes how a broker works. There are none yet.
-type BrokerOption func(*broker)
-
 // broker implements Machinery's Broker. Names of tasks, the configuration and the default routing key are those of
 // Machinery's own base.
 type broker struct {
 	common.Broker
 	client  redis.UniversalClient
 	delayed delayedTasks
+	trouble outage
+	shifts  shifts
 
-	// stopping ends when StopConsuming is called for the first time.
-	stopping context.Context
-	stop     context.CancelFunc
-
-	// entering guards against a consumer that comes while StopConsuming already waits for the others.
-	entering  sync.Mutex
-	consumers sync.WaitGroup
+	heartbeatTimeout time.Duration
+	deliveryLimit    int
+	deadLetters      func(queue string) *DeadLetters
 }
 
-// NewBroker returns a broker that keeps its queues in Redis, where Machinery's own Redis brokers keep them.
+// NewBroker returns a broker that keeps its queues in Redis, where Machinery's own Redis brokers keep them, and loses
+// no task: the documentation of the package says what it promises. It needs Redis 6.2.
 //
 // Of cnf it uses DefaultQueue and, where cnf.Redis is set,
-//   - NormalTasksPollPeriod: milliseconds for which an idle worker waits before it asks its PreConsumeHandler again
-//     (default 1000; while the handler agrees, at least 1000). Tasks that come meanwhile are taken at once.
-//   - DelayedTasksPollPeriod: milliseconds between two looks at the delayed tasks (default 500).
+//   - NormalTasksPollPeriod: milliseconds for which a worker waits whose PreConsumeHandler refuses (default 1000).
+//     Tasks that come while it agrees are taken at once.
+//   - DelayedTasksPollPeriod: most milliseconds between two looks at the delayed tasks (default 500). Where the next
+//     ETA comes sooner the broker looks then.
 //   - DelayedTasksKey: the sorted set of delayed tasks (default delayed_tasks).
 //
 // It uses nothing else of cnf.Redis, and not cnf.Broker: where Redis is and how to reach it is in the client.
 //
-// All workers of a server share its broker. Quit of one stops them all, for good, and waits for what they run. A
-// worker with a concurrency under 1 runs two tasks for each CPU.
+// All workers of a server share its broker. Their Quit stops them all, for good, and waits for what they run; Quit of
+// this package stops one. A worker with a concurrency under 1 runs two tasks for each CPU.
 func NewBroker(cnf *config.Config, client redis.UniversalClient, opts ...BrokerOption) brokersiface.Broker {
 	b := &broker{
-		Broker: common.NewBroker(cnf),
-		client: client,
-		delayed: delayedTasks{
-			client:       client,
-			key:          delayedTasksKey(cnf),
-			defaultQueue: cnf.DefaultQueue,
+		Broker:           common.NewBroker(cnf),
+		client:           client,
+		shifts:           newShifts(),
+		heartbeatTimeout: defaultHeartbeatTimeout,
+		deliveryLimit:    defaultDeliveryLimit,
+		deadLetters: func(queue string) *DeadLetters {
+			return NewDeadLetters(client, DeadLettersKey(queue))
 		},
 	}
-	b.stopping, b.stop = context.WithCancel(context.Background())
 	for _, option := range opts {
 		option(b)
 	}
+	b.delayed = newDelayedTasks(cnf, client, b.deadLetters(cnf.DefaultQueue))
 	return b
 }
 
@@ -90,47 +84,32 @@ func (b *broker) push(ctx context.Context, signature *tasks.Signature, message [
 // StartConsuming runs tasks until StopConsuming is called, then waits for those that run and returns false. Where
 // Redis does not answer at the start it pauses and returns true and the error, so that Machinery reports it and calls
 // again. Later errors are waited out here, because returning would have to wait for every running task first.
-func (b *broker) StartConsuming(_ string, concurrency int, processor brokersiface.TaskProcessor) (bool, error) {
-	if !b.enter() {
+func (b *broker) StartConsuming(tag string, concurrency int, processor brokersiface.TaskProcessor) (bool, error) {
+	worker := workerName{tag: tag, queue: b.queueOf(processor.CustomQueue())}
+	s := b.shifts.start(worker)
+	if s == nil {
 		return false, nil
 	}
-	defer b.consumers.Done()
+	defer s.end()
 
-	if err := b.client.Ping(b.stopping).Err(); err != nil {
-		if !b.rest(retryPause) {
+	c := newConsumer(b, s, worker.queue, concurrency, processor)
+	if err := c.register(); err != nil {
+		if !s.rest(lastTroublePause) {
 			return false, nil
 		}
 		return true, fmt.Errorf("consume from redis: %w", err)
 	}
-	newConsumer(b, concurrency, processor).run()
+	c.run()
 	return false, nil
 }
 
-// StopConsuming stops every consumer of this broker, now and in future, and returns when the last task has ended.
-func (b *broker) StopConsuming() {
-	b.entering.Lock()
-	b.stop()
-	b.entering.Unlock()
-	b.consumers.Wait()
-}
+// StopConsuming stops every worker of this broker, now and in future, and returns when the last task has ended. What
+// was taken and not begun goes back to the head of its queue. It may be called at any time, more than once.
+func (b *broker) StopConsuming() { b.shifts.stopAll() }
 
-// enter counts a consumer in, unless the broker was stopped.
-func (b *broker) enter() bool {
-	b.entering.Lock()
-	defer b.entering.Unlock()
-	if b.stopping.Err() != nil {
-		return false
+func (b *broker) queueOf(custom string) string {
+	if custom == "" {
+		return b.GetConfig().DefaultQueue
 	}
-	b.consumers.Add(1)
-	return true
-}
-
-// rest waits, and tells whether the broker is still wanted afterwards.
-func (b *broker) rest(pause time.Duration) bool {
-	select {
-	case <-b.stopping.Done():
-		return false
-	case <-time.After(pause):
-		return true
-	}
+	return custom
 }

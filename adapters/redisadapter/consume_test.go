@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 	miniserver "github.com/alicebob/miniredis/v2/server"
@@ -122,6 +123,7 @@ func TestUnknownTaskIsDroppedWhereItSaysSo(t *testing.T) {
 
 func TestQueueOfUnknownTasksIsReadAtLeisure(t *testing.T) {
 	s, server := embedded(t)
+	s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
 	broker := redisadapter.NewBroker(s.cnf, s.client)
 	publish(t, broker, task("other", "a"), task("other", "b"))
 	work(t, broker, 4, &processor{})
@@ -179,7 +181,7 @@ func TestWorkerOutlivesErrorsOfRedis(t *testing.T) {
 
 	var refused atomic.Int32
 	server.Server().SetPreHook(func(peer *miniserver.Peer, command string, _ ...string) bool {
-		if command == "BLPOP" {
+		if command == "EVALSHA" {
 			refused.Add(1)
 		}
 		peer.WriteError("ERR out of order")

@@ -3,12 +3,14 @@ package redisadapter
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
 
-var errNameless = errors.New("message names no task")
+// ErrNoTask is the reason of a dead letter, and the error of replaying it, whose message is no task.
+var ErrNoTask = errors.New("message is no task")
 
 // decode keeps numbers as they were written, as Machinery expects: a float64 would round large integers.
 func decode[T any](text string) (*T, error) {
@@ -21,14 +23,15 @@ func decode[T any](text string) (*T, error) {
 	return value, nil
 }
 
-// decodeTask also refuses JSON that is no task: without a name it would go round the queue for ever.
+// decodeTask also refuses JSON that is no task: without a name it would go round the queue for ever. The error wraps
+// ErrNoTask.
 func decodeTask(message string) (*tasks.Signature, error) {
 	signature, err := decode[tasks.Signature](message)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrNoTask, err)
 	}
 	if signature.Name == "" {
-		return nil, errNameless
+		return nil, fmt.Errorf("%w: it has no name", ErrNoTask)
 	}
 	return signature, nil
 }

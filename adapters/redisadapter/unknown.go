@@ -7,6 +7,7 @@ import (
 
 	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/go-redis/redis/v8"
 )
 
 const (
@@ -16,34 +17,30 @@ const (
 	longestLap = 32
 )
 
-// turnAway gives a task that this worker does not know to the others on the queue.
-func (c *consumer) turnAway(signature *tasks.Signature, message string) {
-	if signature.IgnoreWhenTaskNotRegistered {
-		return
-	}
-	queued, err := c.giveBack(message)
-	if err != nil {
-		log.ERROR.Printf("redisadapter: lost unknown task %s (%s): stopped before redis took it back: %v",
-			signature.Name, signature.UUID, err)
-		return
-	}
-	if c.lap.miss(queued) {
-		log.INFO.Printf("redisadapter: task %s (%s) is not registered here, put back on %s",
-			signature.Name, signature.UUID, c.queue)
-	}
-}
+// moveToEnd moves a message from the processing to the end of the queue, and answers with the queue's length.
+var moveToEnd = redis.NewScript(`
+if redis.call('LPOS', KEYS[1], ARGV[1]) then
+	redis.call('RPUSH', KEYS[2], ARGV[1])
+	redis.call('LREM', KEYS[1], 1, ARGV[1])
+end
+return redis.call('LLEN', KEYS[2])
+`)
 
-// giveBack returns the length of the queue. It tries for as long as the worker runs, since nobody else has the task.
-func (c *consumer) giveBack(message string) (int64, error) {
-	for {
-		queued, err := c.client.RPush(context.Background(), c.queue, message).Result()
-		if err == nil {
-			return queued, nil
-		}
-		if !c.rest(retryPause) {
-			return 0, err
-		}
+// turnAway gives a task that this worker does not know to the others on the queue.
+func (c *consumer) turnAway(signature *tasks.Signature, message string) outcome {
+	if signature.IgnoreWhenTaskNotRegistered {
+		return processed
 	}
+	var queued int64
+	o := c.insist(moved, "turn a task away on "+c.keys.queue, func(ctx context.Context) (err error) {
+		queued, err = moveToEnd.Run(ctx, c.client, []string{c.processing, c.keys.queue}, message).Int64()
+		return err
+	})
+	if o == moved && c.lap.miss(queued) {
+		log.INFO.Printf("redisadapter: task %s (%s) is not registered here, put back on %s",
+			signature.Name, signature.UUID, c.keys.queue)
+	}
+	return o
 }
 
 // lap counts the tasks in a row that were not for this worker. When they are as many as the queue is long it has seen

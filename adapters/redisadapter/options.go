@@ -1,0 +1,30 @@
+package redisadapter
+
+import "time"
+
+const (
+	defaultHeartbeatTimeout = 30 * time.Second
+	defaultDeliveryLimit    = 10
+)
+
+// BrokerOption changes how a broker works.
+type BrokerOption func(*broker)
+
+// WithHeartbeatTimeout sets for how long a worker may be silent before the others take it for dead and do its tasks
+// (default 30 s). It says that it lives four times as often. Workers on one queue ought to agree about it. After an
+// outage of Redis, and at its own start, a worker gives the others that long to be heard of.
+func WithHeartbeatTimeout(timeout time.Duration) BrokerOption {
+	return func(b *broker) { b.heartbeatTimeout = timeout }
+}
+
+// WithDeliveryLimit sets how often a task is given to a worker that dies of it, or cannot process it to its end,
+// before it goes to the dead letters (default 10). That a task itself fails, and is retried, is not counted.
+func WithDeliveryLimit(deliveries int) BrokerOption {
+	return func(b *broker) { b.deliveryLimit = deliveries }
+}
+
+// WithDeadLetters sets where messages go that are no tasks, and tasks that were delivered too often. By default it is
+// NewDeadLetters(client, DeadLettersKey(queue)), for each queue its own.
+func WithDeadLetters(letters *DeadLetters) BrokerOption {
+	return func(b *broker) { b.deadLetters = func(string) *DeadLetters { return letters } }
+}
