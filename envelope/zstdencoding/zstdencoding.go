@@ -65,11 +65,15 @@ func (z *zstdEncoding) AppendDecode(dst, data []byte, limit int) ([]byte, error)
 	if err != nil {
 		return dst, err
 	}
-	decoded, err := decoder.DecodeAll(data, dst)
+	// What is in dst already would count against the limit.
+	decoded, err := decoder.DecodeAll(data, dst[len(dst):])
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
 		return dst, envelope.ErrLimit
 	}
-	return decoded, err
+	if err != nil || len(dst) > 0 {
+		return append(dst, decoded...), err
+	}
+	return decoded, nil
 }
 
 // decoder returns the one for a limit: there are as many as registries have different ones.
