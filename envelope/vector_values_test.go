@@ -181,6 +181,7 @@ var vectorValues = map[string]any{
 	`money.Price of 250 cents`:                                         vectorPrice{250},
 	`[]money.Price of 1 and 2 cents`:                                   []vectorPrice{{1}, {2}},
 	`keys.Secret{Key: "k"}`:                                            vectorSecret{Key: "k"},
+	`strings.Repeat("text ", 40)`:                                      strings.Repeat("text ", 40),
 	`sensors.Reading{Raw: "abc"}`:                                      vectorReading{Raw: []byte("abc")},
 	`[]sensors.Reading{{Raw: "abc"}}`:                                  []vectorReading{{Raw: []byte("abc")}},
 	`(*sensors.Reading)(nil)`:                                          (*vectorReading)(nil),

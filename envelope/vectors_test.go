@@ -34,6 +34,9 @@ var sentinels = map[string]error{
 	"type mismatch":   envelope.ErrTypeMismatch,
 	"unsupported":     envelope.ErrUnsupported,
 	"limit":           envelope.ErrLimit,
+	"unencrypted":     envelope.ErrUnencrypted,
+	"undecryptable":   envelope.ErrUndecryptable,
+	"missing payload": envelope.ErrMissingPayload,
 }
 
 func readVectors(t *testing.T, file string) []vector {
