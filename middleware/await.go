@@ -20,18 +20,14 @@ type Result interface {
 // one that ended without a value and without saying why.
 var ErrNoResult = errors.New("no result")
 
-// How often the result backend is asked: at first, and at most.
-const (
-	firstPoll = time.Millisecond
-	lastPoll  = 50 * time.Millisecond
-)
-
 // Await waits until a task, chain or chord has ended and restores its one
 // result as a T. For a task that returns only an error, T is struct{}; for one
 // with several results, see Scan. A T of a string kind takes any result that is
 // a text, an envelope of another type included.
 //
-// It waits as long as ctx lets it, and then returns the context's error. When
+// It waits as long as ctx lets it, and then returns the context's error. It
+// learns of the end at once where the result backend is a Notifier, else within
+// 50 ms. When
 // the task has failed it returns a *TaskError with the task's text, for a chord
 // that of the member or callback that failed; when the result does not fit T,
 // envelope.ErrTypeMismatch.
@@ -74,30 +70,6 @@ func Scan(ctx context.Context, m *Middleware, res Result, targets ...any) error 
 		pointer.Elem().Set(restored)
 	}
 	return nil
-}
-
-// wait polls a result, faster at first than later.
-func (m *Middleware) wait(ctx context.Context, res Result) ([]reflect.Value, error) {
-	for poll := firstPoll; ; poll = min(2*poll, lastPoll) {
-		if err := ctx.Err(); err != nil {
-			return nil, timedOut(res, err)
-		}
-		values, err := res.GetWithTimeout(firstPoll, firstPoll)
-		if err == nil && values == nil {
-			return nil, m.chordFailure(ctx, res)
-		}
-		if err == nil || errors.Is(err, result.ErrBackendNotConfigured) {
-			return values, err
-		}
-		if !errors.Is(err, result.ErrTimeoutReached) {
-			return nil, m.readFailure(ctx, err.Error())
-		}
-		select {
-		case <-ctx.Done():
-			return nil, timedOut(res, ctx.Err())
-		case <-time.After(poll):
-		}
-	}
 }
 
 // chordFailure returns the error of the member or callback that has failed.

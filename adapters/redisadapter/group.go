@@ -2,8 +2,10 @@ package redisadapter
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -12,88 +14,58 @@ import (
 
 // InitGroup notes which tasks belong to a group.
 func (b *backend) InitGroup(groupUUID string, taskUUIDs []string) error {
-	return b.write(context.Background(), b.client, groupUUID, &tasks.GroupMeta{
+	encoded, err := json.Marshal(&tasks.GroupMeta{
 		GroupUUID: groupUUID,
 		TaskUUIDs: taskUUIDs,
 		CreatedAt: time.Now().UTC(),
 	})
+	if err != nil {
+		return fmt.Errorf("encode group %s: %w", groupUUID, err)
+	}
+	return b.set(groupUUID, encoded)
 }
+
+// glanceLength is how many states GroupCompleted asks for at a time. Each member of a chord asks when it has
+// succeeded: if each read the states of all, a chord of a thousand members would read a million.
+const glanceLength = 64
 
 // GroupCompleted tells whether all tasks of a group have ended, well or badly. The error is redis.Nil, wrapped, where
 // the group or one of its states is not kept.
 func (b *backend) GroupCompleted(groupUUID string, groupTaskCount int) (bool, error) {
-	states, err := b.GroupTaskStates(groupUUID, groupTaskCount)
+	group, err := b.getGroup(groupUUID)
 	if err != nil {
 		return false, err
 	}
-	completed := 0
-	for _, state := range states {
-		if state.IsCompleted() {
-			completed++
-		}
+	if len(group.TaskUUIDs) != groupTaskCount {
+		return false, nil
 	}
-	return completed == groupTaskCount, nil
+	// The members sent last are likely to end last.
+	for rest := group.TaskUUIDs; len(rest) > 0; {
+		at := max(0, len(rest)-glanceLength)
+		states, err := b.getStates(groupUUID, rest[at:])
+		if err != nil {
+			return false, err
+		}
+		if !allCompleted(states) {
+			return false, nil
+		}
+		rest = rest[:at]
+	}
+	return true, nil
+}
+
+func allCompleted(states []*tasks.TaskState) bool {
+	return !slices.ContainsFunc(states, func(state *tasks.TaskState) bool { return !state.IsCompleted() })
 }
 
 // GroupTaskStates returns the states of a group's tasks, in the order of the group. The error is redis.Nil, wrapped,
 // where the group or one of its states is not kept.
 func (b *backend) GroupTaskStates(groupUUID string, _ int) ([]*tasks.TaskState, error) {
-	ctx := context.Background()
-	group, err := readGroup(groupUUID, b.client.Get(ctx, groupUUID))
+	group, err := b.getGroup(groupUUID)
 	if err != nil {
 		return nil, err
 	}
-	// A pipeline and not MGET: in a Redis Cluster the states lie on several nodes.
-	replies := make([]*redis.StringCmd, len(group.TaskUUIDs))
-	_, err = b.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i, taskUUID := range group.TaskUUIDs {
-			replies[i] = pipe.Get(ctx, taskUUID)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("states of group %s: %w", groupUUID, err)
-	}
-	states := make([]*tasks.TaskState, len(replies))
-	for i, reply := range replies {
-		if states[i], err = readState(group.TaskUUIDs[i], reply); err != nil {
-			return nil, err
-		}
-	}
-	return states, nil
-}
-
-// TriggerChord returns true once for each group, whichever process asks: to the one that is to send the chord's
-// callback. The error is redis.Nil, wrapped, where the group is not kept.
-func (b *backend) TriggerChord(groupUUID string) (bool, error) {
-	for {
-		triggered, err := b.tryTriggerChord(groupUUID)
-		// Someone else wrote the group meanwhile: look again what it says now.
-		if errors.Is(err, redis.TxFailedErr) {
-			continue
-		}
-		return triggered, err
-	}
-}
-
-// tryTriggerChord fails with redis.TxFailedErr when the group changes between reading and writing it.
-func (b *backend) tryTriggerChord(groupUUID string) (triggered bool, err error) {
-	ctx := context.Background()
-	err = b.client.Watch(ctx, func(tx *redis.Tx) error {
-		group, err := readGroup(groupUUID, tx.Get(ctx, groupUUID))
-		if err != nil || group.ChordTriggered {
-			return err
-		}
-		group.ChordTriggered = true
-		if _, err := tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-			return b.write(ctx, pipe, groupUUID, group)
-		}); err != nil {
-			return fmt.Errorf("trigger chord of group %s: %w", groupUUID, err)
-		}
-		triggered = true
-		return nil
-	}, groupUUID)
-	return triggered, err
+	return b.getStates(groupUUID, group.TaskUUIDs)
 }
 
 // PurgeGroupMeta forgets a group, not the states of its tasks. That there is none is no error.
@@ -101,8 +73,12 @@ func (b *backend) PurgeGroupMeta(groupUUID string) error {
 	return b.purge(groupUUID)
 }
 
-func readGroup(groupUUID string, reply *redis.StringCmd) (*tasks.GroupMeta, error) {
-	text, err := reply.Result()
+func (b *backend) getGroup(groupUUID string) (*tasks.GroupMeta, error) {
+	var text string
+	err := b.attempt(func(ctx context.Context) (err error) {
+		text, err = b.client.Get(ctx, groupUUID).Result()
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("group %s: %w", groupUUID, err)
 	}
@@ -111,4 +87,45 @@ func readGroup(groupUUID string, reply *redis.StringCmd) (*tasks.GroupMeta, erro
 		return nil, fmt.Errorf("group %s: %w", groupUUID, err)
 	}
 	return group, nil
+}
+
+// getStates reads all at once. A pipeline and not MGET: in a Redis Cluster the states lie on several nodes.
+func (b *backend) getStates(groupUUID string, taskUUIDs []string) ([]*tasks.TaskState, error) {
+	replies := make([]*redis.StringCmd, len(taskUUIDs))
+	err := b.attempt(func(ctx context.Context) error {
+		_, err := b.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, taskUUID := range taskUUIDs {
+				replies[i] = pipe.Get(ctx, taskUUID)
+			}
+			return nil
+		})
+		if errors.Is(err, redis.Nil) {
+			return nil // told below, with what is missing
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("states of group %s: %w", groupUUID, err)
+	}
+	states := make([]*tasks.TaskState, len(replies))
+	for i, reply := range replies {
+		if errors.Is(reply.Err(), redis.Nil) {
+			return nil, missingStates(groupUUID, taskUUIDs, replies)
+		}
+		if states[i], err = readState(taskUUIDs[i], reply); err != nil {
+			return nil, fmt.Errorf("group %s: %w", groupUUID, err)
+		}
+	}
+	return states, nil
+}
+
+func missingStates(groupUUID string, taskUUIDs []string, replies []*redis.StringCmd) error {
+	var missing []string
+	for i, reply := range replies {
+		if errors.Is(reply.Err(), redis.Nil) {
+			missing = append(missing, taskUUIDs[i])
+		}
+	}
+	return fmt.Errorf("group %s: the states of %d tasks, %s the first, have expired or were never written (see ResultsExpireIn): %w",
+		groupUUID, len(missing), missing[0], redis.Nil)
 }

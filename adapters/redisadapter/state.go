@@ -2,41 +2,57 @@ package redisadapter
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/go-redis/redis/v8"
 )
 
-// SetStatePending notes that the task was sent.
+// SetStatePending notes that the task was sent. Whatever state a task of that UUID had is forgotten.
 func (b *backend) SetStatePending(signature *tasks.Signature) error {
-	return b.writeState(tasks.NewPendingTaskState(signature))
+	encoded, err := json.Marshal(tasks.NewPendingTaskState(signature))
+	if err != nil {
+		return fmt.Errorf("encode state of task %s: %w", signature.UUID, err)
+	}
+	return b.set(signature.UUID, encoded)
 }
 
-// SetStateReceived notes that a worker has the task.
+// SetStateReceived notes that a worker has the task, unless it has ended.
 func (b *backend) SetStateReceived(signature *tasks.Signature) error {
-	return b.updateState(tasks.NewReceivedTaskState(signature))
+	_, err := b.advance(signature, tasks.NewReceivedTaskState(signature))
+	return err
 }
 
-// SetStateStarted notes that a worker runs the task.
+// SetStateStarted notes that a worker runs the task, unless it has ended.
 func (b *backend) SetStateStarted(signature *tasks.Signature) error {
-	return b.updateState(tasks.NewStartedTaskState(signature))
+	_, err := b.advance(signature, tasks.NewStartedTaskState(signature))
+	return err
 }
 
-// SetStateRetry notes that the task failed and will be sent again.
+// SetStateRetry notes that the task failed and will be sent again, unless it has ended.
 func (b *backend) SetStateRetry(signature *tasks.Signature) error {
-	return b.updateState(tasks.NewRetryTaskState(signature))
+	_, err := b.advance(signature, tasks.NewRetryTaskState(signature))
+	return err
 }
 
-// SetStateSuccess notes the results of the task.
+// SetStateSuccess notes the results of the task. If it is a member of a chord that was run to its end before, it may
+// wait for the callback timeout: see WithCallbackTimeout.
 func (b *backend) SetStateSuccess(signature *tasks.Signature, results []*tasks.TaskResult) error {
-	return b.updateState(tasks.NewSuccessTaskState(signature, results))
+	before, err := b.advance(signature, tasks.NewSuccessTaskState(signature, results))
+	if err != nil {
+		return err
+	}
+	if before == tasks.StateSuccess && signature.ChordCallback != nil {
+		return b.resumeChord(signature.GroupUUID, signature.ChordCallback.UUID)
+	}
+	return nil
 }
 
-// SetStateFailure notes why the task failed for good.
+// SetStateFailure notes why the task failed for good, unless it has succeeded.
 func (b *backend) SetStateFailure(signature *tasks.Signature, reason string) error {
-	return b.updateState(tasks.NewFailureTaskState(signature, reason))
+	_, err := b.advance(signature, tasks.NewFailureTaskState(signature, reason))
+	return err
 }
 
 // GetState returns the last state of a task. Numbers in results are json.Number. The error is redis.Nil, wrapped,
@@ -49,23 +65,6 @@ func (b *backend) GetState(taskUUID string) (*tasks.TaskState, error) {
 // PurgeState forgets the state of a task. That there is none is no error.
 func (b *backend) PurgeState(taskUUID string) error {
 	return b.purge(taskUUID)
-}
-
-// updateState keeps what only the sender knew: when the task was made and what it is called.
-func (b *backend) updateState(state *tasks.TaskState) error {
-	before, err := b.GetState(state.TaskUUID)
-	switch {
-	case err == nil:
-		state.CreatedAt = before.CreatedAt
-		state.TaskName = before.TaskName
-	case !errors.Is(err, redis.Nil):
-		return err
-	}
-	return b.writeState(state)
-}
-
-func (b *backend) writeState(state *tasks.TaskState) error {
-	return b.write(context.Background(), b.client, state.TaskUUID, state)
 }
 
 func readState(taskUUID string, reply *redis.StringCmd) (*tasks.TaskState, error) {
