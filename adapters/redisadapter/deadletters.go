@@ -98,13 +98,15 @@ func (d *DeadLetters) Count(ctx context.Context) (int64, error) {
 }
 
 // List returns the oldest dead letters after the one with the given ID, from the oldest of all when that is empty; at
-// most so many.
+// most so many. The error is ErrNoDeadLetter for what is no ID, or wraps the client's.
 func (d *DeadLetters) List(ctx context.Context, after string, most int) ([]DeadLetter, error) {
-	from := "-"
-	if after != "" {
-		from = "(" + after
+	if after == "" {
+		return d.between(ctx, "-", "+", most)
 	}
-	return d.between(ctx, from, "+", most)
+	if !isID(after) {
+		return nil, ErrNoDeadLetter
+	}
+	return d.between(ctx, "("+after, "+", most)
 }
 
 func (d *DeadLetters) between(ctx context.Context, from, to string, most int) ([]DeadLetter, error) {

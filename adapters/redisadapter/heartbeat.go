@@ -82,7 +82,7 @@ func (c *consumer) keep(idle <-chan struct{}) {
 		case <-c.holdings.ackDue:
 		case <-again:
 		}
-		err := c.acknowledge(context.Background(), c.holdings.takeDone())
+		err := c.acknowledge(context.Background(), c.holdings.takeDoneWhileAway())
 		c.trouble.note("acknowledge on "+c.keys.queue, err)
 		if again = nil; err != nil {
 			again = time.After(pauses.next())

@@ -142,6 +142,18 @@ func (h *holdings) takeDone() []string {
 	return messages
 }
 
+// takeDoneWhileAway is takeDone for the keeper: what the fetcher is about to acknowledge it leaves alone.
+func (h *holdings) takeDoneWhileAway() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.away {
+		return nil
+	}
+	messages := h.done
+	h.done = nil
+	return messages
+}
+
 func (h *holdings) acknowledged(messages []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

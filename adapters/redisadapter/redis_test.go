@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 
 // site is a Redis to test on, with a configuration whose keys no other test uses.
 type site struct {
-	client  *redis.Client
-	options *redis.Options
+	client  redis.UniversalClient
+	options *redis.Options // nil in a cluster
 	cnf     *config.Config
 	name    string
 }
@@ -47,10 +47,15 @@ func newSite(t *testing.T, options *redis.Options) *site {
 	options.OnConnect = func(ctx context.Context, conn *redis.Conn) error {
 		return conn.ClientSetName(ctx, name).Err()
 	}
+	s := newSiteOn(t, name, redis.NewClient(options))
+	s.options = options
+	return s
+}
+
+func newSiteOn(t *testing.T, name string, client redis.UniversalClient) *site {
 	s := &site{
-		client:  redis.NewClient(options),
-		options: options,
-		name:    name,
+		client: client,
+		name:   name,
 		cnf: &config.Config{
 			DefaultQueue:    name + ":tasks",
 			ResultsExpireIn: 60,
@@ -61,10 +66,27 @@ func newSite(t *testing.T, options *redis.Options) *site {
 		},
 	}
 	t.Cleanup(func() {
-		s.client.Del(context.Background(), s.cnf.DefaultQueue, s.cnf.Redis.DelayedTasksKey)
+		s.removeKeys()
 		require.NoError(t, s.client.Close())
 	})
 	return s
+}
+
+// removeKeys leaves a Redis that is not ours as it was.
+func (s *site) removeKeys() {
+	removeFrom := func(ctx context.Context, node *redis.Client) error {
+		keys := node.Scan(ctx, 0, "*"+s.name+"*", 1000).Iterator()
+		for keys.Next(ctx) {
+			node.Del(ctx, keys.Val())
+		}
+		return keys.Err()
+	}
+	switch client := s.client.(type) {
+	case *redis.Client:
+		_ = removeFrom(context.Background(), client)
+	case *redis.ClusterClient:
+		_ = client.ForEachMaster(context.Background(), removeFrom)
+	}
 }
 
 func embedded(t *testing.T) (*site, *miniredis.Miniredis) {
@@ -72,14 +94,26 @@ func embedded(t *testing.T) (*site, *miniredis.Miniredis) {
 	return newSite(t, &redis.Options{Addr: server.Addr()}), server
 }
 
-// onEveryRedis runs a test on the embedded Redis and on the real one that REDIS_URL names.
+// onEveryRedis runs a test on the embedded Redis and on the real one that REDIS_URL names, at the same time: an idle
+// worker takes a second to stop.
 func onEveryRedis(t *testing.T, test func(t *testing.T, s *site)) {
 	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
 		s, _ := embedded(t)
 		test(t, s)
 	})
 	t.Run("real", func(t *testing.T) {
+		t.Parallel()
 		test(t, newSite(t, realRedis(t)))
+	})
+}
+
+// onEveryTopology runs a test on a Redis Cluster too.
+func onEveryTopology(t *testing.T, test func(t *testing.T, s *site)) {
+	onEveryRedis(t, test)
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		test(t, newSiteOn(t, "test-"+rand.Text(), newClusterClient(t)))
 	})
 }
 

@@ -1,0 +1,368 @@
+package redisadapter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2/brokers/errs"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/go-redis/redis/v8"
+	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+)
+
+// shortTimeout lets tests wait for dead workers to be noticed.
+const shortTimeout = 400 * time.Millisecond
+
+func newWorkingBroker(s *site, opts ...redisadapter.BrokerOption) brokersiface.Broker {
+	opts = append([]redisadapter.BrokerOption{redisadapter.WithHeartbeatTimeout(shortTimeout)}, opts...)
+	broker := redisadapter.NewBroker(s.cnf, s.client, opts...)
+	broker.SetRegisteredTaskNames([]string{"add"})
+	return broker
+}
+
+// key names a key beside the default queue.
+func (s *site) key(suffix string) string { return "{" + s.cnf.DefaultQueue + "}:" + suffix }
+
+func (s *site) list(t *testing.T, key string) []string {
+	t.Helper()
+	messages, err := s.client.LRange(context.Background(), key, 0, -1).Result()
+	require.NoError(t, err)
+	return messages
+}
+
+// processing returns what the only consumer holds.
+func (s *site) processing(t *testing.T) []string {
+	t.Helper()
+	return s.list(t, s.key("processing:"+s.consumer(t)))
+}
+
+func (s *site) consumer(t *testing.T) string {
+	t.Helper()
+	consumers, err := s.client.ZRange(context.Background(), s.key("consumers"), 0, -1).Result()
+	require.NoError(t, err)
+	require.Len(t, consumers, 1)
+	return consumers[0]
+}
+
+func message(uuid string) string {
+	return fmt.Sprintf(`{"UUID":%q,"Name":"add"}`, uuid)
+}
+
+// dieWith leaves behind what a killed worker does.
+func (s *site) dieWith(t *testing.T, consumer string, messages ...string) {
+	t.Helper()
+	ctx := context.Background()
+	for _, m := range messages {
+		require.NoError(t, s.client.RPush(ctx, s.key("processing:"+consumer), m).Err())
+	}
+	require.NoError(t, s.client.ZAdd(ctx, s.key("consumers"), &redis.Z{Score: 1, Member: consumer}).Err())
+}
+
+func (s *site) enqueue(t *testing.T, messages ...string) {
+	t.Helper()
+	for _, m := range messages {
+		require.NoError(t, s.client.RPush(context.Background(), s.cnf.DefaultQueue, m).Err())
+	}
+}
+
+// gate is a processor whose tasks wait to be let through.
+type gate struct {
+	journal
+	open chan struct{}
+}
+
+func newGate() *gate { return &gate{open: make(chan struct{})} }
+
+func (g *gate) process(signature *tasks.Signature) error {
+	_ = g.add(signature)
+	<-g.open
+	return nil
+}
+
+func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		g := newGate()
+		broker := newWorkingBroker(s)
+		work(t, broker, 1, &processor{process: g.process})
+		s.enqueue(t, message("a"))
+		g.awaitUUIDs(t, "a")
+		require.Equal(t, []string{message("a")}, s.processing(t))
+		require.Zero(t, s.queued(t))
+
+		close(g.open)
+		eventually(t, func() bool { return len(s.processing(t)) == 0 })
+		require.Zero(t, s.queued(t))
+	})
+}
+
+func TestTasksOfADeadWorkerRunInTheirOldOrderBeforeAllOthers(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		g := newGate()
+		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
+		s.enqueue(t, message("first"))
+		g.awaitUUIDs(t, "first")
+		s.dieWith(t, "dead", message("a"), message("b"), message("c"))
+		s.enqueue(t, message("later"))
+		eventually(t, func() bool { return s.queued(t) == 4 })
+		close(g.open)
+		g.awaitUUIDs(t, "first", "a", "b", "c", "later")
+		eventually(t, func() bool {
+			return s.client.Exists(context.Background(), s.key("deliveries")).Val() == 0
+		})
+	})
+}
+
+func TestQueueThatNamesItsSlotKeepsItsTasksToo(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		s.cnf.DefaultQueue = "app:{" + s.name + "}:tasks"
+		var seen journal
+		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
+		ctx := context.Background()
+		require.NoError(t, s.client.RPush(ctx, s.cnf.DefaultQueue+":processing:dead", message("a")).Err())
+		require.NoError(t, s.client.ZAdd(ctx, s.cnf.DefaultQueue+":consumers", &redis.Z{Score: 1, Member: "dead"}).Err())
+		seen.awaitUUIDs(t, "a")
+	})
+}
+
+func TestBusyWorkerIsNotTakenForDead(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		g := newGate()
+		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
+		s.enqueue(t, message("a"))
+		g.awaitUUIDs(t, "a")
+		var others journal
+		work(t, newWorkingBroker(s), 1, &processor{process: others.add})
+		require.Never(t, func() bool { return len(others.uuids()) > 0 }, 3*shortTimeout, tick)
+		close(g.open)
+	})
+}
+
+// A worker can be paused for so long that another takes over its tasks.
+func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		g := newGate()
+		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
+		s.enqueue(t, message("a"))
+		g.awaitUUIDs(t, "a")
+		own := s.key("processing:" + s.consumer(t))
+		require.NoError(t, s.client.LMove(ctx, own, s.key("processing:other"), "LEFT", "RIGHT").Err())
+		require.NoError(t, s.client.Del(ctx, s.key("consumers")).Err())
+
+		close(g.open)
+		s.enqueue(t, message("b"))
+		g.awaitUUIDs(t, "a", "b")
+		require.Equal(t, []string{message("a")}, s.list(t, s.key("processing:other")))
+		eventually(t, func() bool { return s.client.LLen(ctx, own).Val() == 0 })
+		require.NoError(t, s.client.ZScore(ctx, s.key("consumers"), strings.TrimPrefix(own, s.key("processing:"))).Err())
+	})
+}
+
+func TestTaskWhoseArrivalWentUnnoticedIsRun(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		g := newGate()
+		work(t, newWorkingBroker(s), 2, &processor{process: g.process})
+		s.enqueue(t, message("a"))
+		g.awaitUUIDs(t, "a")
+		ctx := context.Background()
+		require.NoError(t, s.client.RPush(ctx, s.key("processing:"+s.consumer(t)), message("b"), message("c")).Err())
+		g.awaitUUIDs(t, "a", "b")
+		close(g.open)
+		eventually(t, func() bool { return len(g.uuids()) == 3 })
+		eventually(t, func() bool { return len(s.processing(t)) == 0 })
+		require.Len(t, g.uuids(), 3)
+	})
+}
+
+func TestTaskThatKillsItsWorkersGoesToTheDeadLetters(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		letters := redisadapter.NewDeadLetters(s.client, s.name+":letters")
+		require.NoError(t, s.client.ZAdd(ctx, s.key("deliveries"), &redis.Z{Score: 2, Member: digest(message("killer"))}).Err())
+		s.dieWith(t, "dead", message("innocent"), message("killer"))
+		var seen journal
+		broker := newWorkingBroker(s, redisadapter.WithDeliveryLimit(3), redisadapter.WithDeadLetters(letters))
+		work(t, broker, 1, &processor{process: seen.add})
+
+		seen.awaitUUIDs(t, "innocent")
+		dead := awaitLetters(t, letters, 1)
+		require.Equal(t, message("killer"), string(dead[0].Message))
+		require.Equal(t, s.cnf.DefaultQueue, dead[0].Queue)
+		require.Contains(t, dead[0].Reason, redisadapter.ErrDeliveryLimit.Error())
+		eventually(t, func() bool { return len(s.processing(t)) == 0 })
+		require.Zero(t, s.client.Exists(ctx, s.key("deliveries")).Val(), "a replayed task starts afresh")
+		require.Equal(t, []string{"innocent"}, seen.uuids())
+	})
+}
+
+func TestCopiesOfAMessageCountAsOneWhenAWorkerDies(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		g := newGate()
+		work(t, newWorkingBroker(s, redisadapter.WithDeliveryLimit(2)), 3, &processor{process: g.process})
+		s.dieWith(t, "dead", message("a"), message("a"), message("a"))
+		g.awaitUUIDs(t, "a", "a", "a")
+		counted, err := s.client.ZScore(context.Background(), s.key("deliveries"), digest(message("a"))).Result()
+		require.NoError(t, err)
+		require.Equal(t, 1.0, counted)
+		close(g.open)
+		eventually(t, func() bool { return len(s.processing(t)) == 0 })
+	})
+}
+
+func TestSuspectsRunOneAtATimeBesideTheOthers(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		for _, suspect := range []string{"s1", "s2"} {
+			require.NoError(t, s.client.RPush(ctx, s.key("suspects"), message(suspect)).Err())
+			z := &redis.Z{Score: 2, Member: digest(message(suspect))}
+			require.NoError(t, s.client.ZAdd(ctx, s.key("deliveries"), z).Err())
+		}
+		s.enqueue(t, message("a"), message("b"))
+		g := newGate()
+		work(t, newWorkingBroker(s), 4, &processor{process: g.process})
+		eventually(t, func() bool { return len(g.uuids()) == 3 })
+		require.Never(t, func() bool { return len(g.uuids()) > 3 }, glance, tick)
+		require.ElementsMatch(t, []string{"s1", "a", "b"}, g.uuids())
+		close(g.open)
+		eventually(t, func() bool { return len(g.uuids()) == 4 })
+	})
+}
+
+func TestTaskThatWasNotProcessedToItsEndComesAgainUnaltered(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		var seen journal
+		var failed atomic.Bool
+		broker := newWorkingBroker(s)
+		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+			before := *signature
+			_ = seen.add(&before)
+			signature.Name, signature.Args = "altered", nil
+			if failed.CompareAndSwap(false, true) {
+				return errors.New("backend down")
+			}
+			return nil
+		}})
+		publish(t, broker, task("add", "a", tasks.Arg{Type: "int64", Value: 1}))
+		eventually(t, func() bool { return s.client.ZCard(context.Background(), s.key("deferred")).Val() == 1 })
+		require.Empty(t, s.processing(t))
+		seen.awaitUUIDs(t, "a", "a")
+		require.Equal(t, seen.signatures()[0], seen.signatures()[1])
+	})
+}
+
+func TestTaskThatIsPutBackTooOftenGoesToTheDeadLetters(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
+		var seen journal
+		work(t, newWorkingBroker(s, redisadapter.WithDeliveryLimit(2)), 1, &processor{process: func(signature *tasks.Signature) error {
+			return errors.Join(seen.add(signature), errors.New("backend down"))
+		}})
+		s.enqueue(t, message("a"))
+		dead := awaitLetters(t, letters, 1)
+		require.Equal(t, message("a"), string(dead[0].Message))
+		require.Contains(t, dead[0].Reason, "backend down")
+		require.Equal(t, []string{"a", "a"}, seen.uuids())
+		eventually(t, func() bool { return len(s.processing(t)) == 0 })
+		require.Zero(t, s.client.Exists(context.Background(), s.key("deliveries"), s.key("deferred")).Val())
+	})
+}
+
+func TestFailedTaskThatIsNotToBeDeletedGoesToTheDeadLetters(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
+		work(t, newWorkingBroker(s), 1, &processor{process: func(*tasks.Signature) error { return errs.ErrStopTaskDeletion }})
+		s.enqueue(t, message("a"))
+		require.Equal(t, "a", awaitLetters(t, letters, 1)[0].Signature.UUID)
+	})
+}
+
+func TestPanicStopsNeitherWorkerNorTask(t *testing.T) {
+	s, _ := embedded(t)
+	logs := captureLogs(t)
+	var panicked atomic.Bool
+	var seen journal
+	broker := newWorkingBroker(s)
+	ended := work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+		if panicked.CompareAndSwap(false, true) {
+			panic("secret")
+		}
+		return seen.add(signature)
+	}})
+	s.enqueue(t, message("a"), message("b"))
+	seen.awaitUUIDs(t, "b", "a")
+	broker.StopConsuming()
+	eventually(t, closed(ended))
+	require.NotContains(t, logs.String(), "secret")
+	require.Contains(t, logs.String(), "panicked")
+}
+
+func TestMessagesThatAreNoTasksGoToTheDeadLettersByteForByte(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
+		garbage := []string{"", "garbage", "null", "{}", `{"Name":1}`, "[]", "\xff\x00"}
+		s.enqueue(t, garbage...)
+		work(t, newWorkingBroker(s), 1, &processor{})
+		var got []string
+		for _, letter := range awaitLetters(t, letters, len(garbage)) {
+			got = append(got, string(letter.Message))
+			require.Nil(t, letter.Signature)
+			require.Contains(t, letter.Reason, redisadapter.ErrNoTask.Error())
+		}
+		require.Equal(t, garbage, got)
+		eventually(t, func() bool { return len(s.processing(t)) == 0 })
+	})
+}
+
+func TestStopGivesBackWhatWasNotBegun(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		g := newGate()
+		broker := newWorkingBroker(s)
+		ended := work(t, broker, 1, &processor{process: g.process})
+		s.enqueue(t, message("a"))
+		g.awaitUUIDs(t, "a")
+		own := s.key("processing:" + s.consumer(t))
+		s.enqueue(t, message("d"))
+		require.NoError(t, s.client.RPush(ctx, own, message("b"), message("c")).Err())
+		go broker.StopConsuming()
+		// A stopped broker still publishes.
+		eventually(t, func() bool {
+			retry, err := broker.StartConsuming("late", 1, &processor{})
+			return !retry && err == nil
+		})
+		close(g.open)
+		eventually(t, closed(ended))
+		require.Equal(t, []string{message("b"), message("c"), message("d")}, s.list(t, s.cnf.DefaultQueue))
+		require.Zero(t, s.client.Exists(ctx, own).Val()+s.client.Exists(ctx, s.key("consumers")).Val())
+		require.Equal(t, []string{"a"}, g.uuids())
+	})
+}
+
+func TestOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
+	s, server := embedded(t)
+	logs := captureLogs(t)
+	broker := newWorkingBroker(s)
+	var seen journal
+	ended := work(t, broker, 2, &processor{process: seen.add})
+	publish(t, broker, task("add", "a"))
+	seen.awaitUUIDs(t, "a")
+
+	server.SetError("LOADING Redis is loading the dataset in memory")
+	require.Never(t, func() bool { return len(seen.uuids()) > 1 }, 3*shortTimeout, tick)
+	server.SetError("")
+	publish(t, broker, task("add", "b"))
+	seen.awaitUUIDs(t, "a", "b")
+	require.Never(t, func() bool { return len(seen.uuids()) > 2 }, shortTimeout, tick)
+	broker.StopConsuming()
+	eventually(t, closed(ended))
+	require.Equal(t, 1, strings.Count(logs.String(), "redisadapter: cannot"), logs.String())
+	require.Equal(t, 1, strings.Count(logs.String(), "redis works again"), logs.String())
+}
