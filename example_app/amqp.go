@@ -7,40 +7,39 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/RichardKnop/machinery/v2"
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
-	"github.com/RichardKnop/machinery/v2/locks/eager"
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 )
 
-// amqpTransport carries tasks over a RabbitMQ server.
-type amqpTransport struct {
-	name  string
-	url   string
-	queue string
+// amqpService is a RabbitMQ server.
+type amqpService struct {
+	name string
+	url  string
 }
 
-func newAMQPTransport(address *url.URL) (*amqpTransport, error) {
+func newAMQPService(address *url.URL) (*amqpService, error) {
 	if _, err := amqp.ParseURI(address.String()); err != nil {
 		return nil, err
 	}
-	return &amqpTransport{name: withoutPassword(address), url: address.String(), queue: newQueueName()}, nil
+	return &amqpService{name: withoutPassword(address), url: address.String()}, nil
 }
 
-func (t *amqpTransport) String() string { return t.name }
+func (s *amqpService) String() string { return s.name }
 
-func (t *amqpTransport) open(ctx context.Context) error {
-	connection, err := t.dial(ctx)
+func (s *amqpService) open(ctx context.Context) error {
+	connection, err := s.dial(ctx)
 	if err != nil {
-		return fmt.Errorf("cannot reach %s: %w", t, err)
+		return fmt.Errorf("cannot reach %s: %w", s, err)
 	}
 	return connection.Close()
 }
 
-func (t *amqpTransport) dial(ctx context.Context) (*amqp.Connection, error) {
-	return amqp.DialConfig(t.url, amqp.Config{
+func (s *amqpService) dial(ctx context.Context) (*amqp.Connection, error) {
+	return amqp.DialConfig(s.url, amqp.Config{
 		Dial: func(network, address string) (net.Conn, error) {
 			dialer := net.Dialer{Timeout: reachTimeout}
 			connection, err := dialer.DialContext(ctx, network, address)
@@ -53,27 +52,31 @@ func (t *amqpTransport) dial(ctx context.Context) (*amqp.Connection, error) {
 	})
 }
 
-func (t *amqpTransport) newServer() *machinery.Server {
-	cnf := &config.Config{
-		Broker:          t.url,
-		ResultBackend:   t.url,
-		DefaultQueue:    t.queue,
-		ResultsExpireIn: int(leftoverExpiry.Seconds()),
-		NoUnixSignals:   true,
-		AMQP: &config.AMQPConfig{
-			Exchange:     t.queue,
-			ExchangeType: "direct",
-			// Machinery takes the routing key of a direct exchange for the name of the queue, too.
-			BindingKey:       t.queue,
-			PrefetchCount:    1,
-			QueueDeclareArgs: config.QueueDeclareArgs{"x-expires": int32(leftoverExpiry.Milliseconds())},
-		},
+func (s *amqpService) configure(cnf *config.Config, queue queue) {
+	cnf.Broker = s.url
+	cnf.ResultBackend = s.url
+	cnf.AMQP = &config.AMQPConfig{
+		Exchange:     queue.name,
+		ExchangeType: "direct",
+		// Machinery takes the routing key of a direct exchange for the name of the queue, too.
+		BindingKey:    queue.name,
+		PrefetchCount: 1,
 	}
-	return machinery.NewServer(cnf, amqpadapter.NewBroker(cnf), amqpadapter.NewBackend(cnf), eager.New())
+	if queue.passing {
+		cnf.AMQP.QueueDeclareArgs = config.QueueDeclareArgs{"x-expires": int32(leftoverExpiry.Milliseconds())}
+	}
 }
 
-func (t *amqpTransport) close() error {
-	connection, err := t.dial(context.Background())
+func (s *amqpService) newBroker(cnf *config.Config) brokersiface.Broker {
+	return amqpadapter.NewBroker(cnf)
+}
+
+func (s *amqpService) newBackend(cnf *config.Config) backendsiface.Backend {
+	return amqpadapter.NewBackend(cnf)
+}
+
+func (s *amqpService) remove(queue queue) error {
+	connection, err := s.dial(context.Background())
 	if err != nil {
 		return err
 	}
@@ -82,8 +85,10 @@ func (t *amqpTransport) close() error {
 	if err != nil {
 		return err
 	}
-	if _, err := channel.QueueDelete(t.queue, false, false, false); err != nil {
+	if _, err := channel.QueueDelete(queue.name, false, false, false); err != nil {
 		return err
 	}
-	return channel.ExchangeDelete(t.queue, false, false)
+	return channel.ExchangeDelete(queue.name, false, false)
 }
+
+func (s *amqpService) close() error { return nil }

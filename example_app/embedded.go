@@ -8,28 +8,28 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// embeddedTransport carries tasks over a Redis server inside this process.
-type embeddedTransport struct {
-	redisTransport
+// embedded is the address of a Redis inside this process.
+const embedded = "embedded"
+
+// embeddedService is a Redis server inside this process.
+type embeddedService struct {
+	redisService
 	server *miniredis.Miniredis
 }
 
-func (t *embeddedTransport) String() string { return "embedded Redis" }
+func (s *embeddedService) String() string { return "embedded Redis" }
 
-func (t *embeddedTransport) open(ctx context.Context) error {
+func (s *embeddedService) open(ctx context.Context) error {
 	server, err := miniredis.Run()
 	if err != nil {
 		return fmt.Errorf("start an embedded Redis: %w", err)
 	}
-	t.server = server
-	t.redisTransport = redisTransport{
-		queue:   newQueueName(),
-		options: &redis.Options{Addr: server.Addr()},
-	}
-	return t.redisTransport.open(ctx)
+	s.server = server
+	s.redisService = redisService{options: &redis.Options{Addr: server.Addr()}}
+	return s.redisService.open(ctx)
 }
 
-func (t *embeddedTransport) close() error {
-	defer t.server.Close()
-	return t.redisTransport.close()
+func (s *embeddedService) close() error {
+	defer s.server.Close()
+	return s.redisService.close()
 }

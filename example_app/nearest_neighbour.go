@@ -1,14 +1,20 @@
 package main
 
-import "fmt"
+import (
+	"context"
+	"fmt"
+)
 
 // NearestNeighbour begins at a city and always goes on to the nearest one that is left.
 type NearestNeighbour struct {
 	Start int `json:"start"`
 }
 
+// Name implements Strategy.
+func (s NearestNeighbour) Name() string { return "nearest neighbour" }
+
 // Solve implements Strategy.
-func (s NearestNeighbour) Solve(problem Problem) (Tour, error) {
+func (s NearestNeighbour) Solve(_ context.Context, problem Problem) (Tour, error) {
 	if s.Start < 0 || s.Start >= len(problem.Cities) {
 		return Tour{}, fmt.Errorf("cannot start at city %d of %d", s.Start, len(problem.Cities))
 	}

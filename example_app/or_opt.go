@@ -1,6 +1,9 @@
 package main
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // OrOpt moves short runs of cities to where they fit better, either way round.
 type OrOpt struct {
@@ -10,9 +13,12 @@ type OrOpt struct {
 // longestRun is how many cities OrOpt moves at once; longer runs hardly ever find a better place.
 const longestRun = 3
 
+// Name implements Strategy.
+func (s OrOpt) Name() string { return "or-opt" }
+
 // Solve implements Strategy.
-func (s OrOpt) Solve(problem Problem) (Tour, error) {
-	return shorten(s.From, problem, (*route).relocate)
+func (s OrOpt) Solve(ctx context.Context, problem Problem) (Tour, error) {
+	return shorten(ctx, s.From, problem, (*route).relocate)
 }
 
 // relocate looks for a better place for the runs that reach from the city in either direction.

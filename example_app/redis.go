@@ -5,55 +5,60 @@ import (
 	"fmt"
 	"net/url"
 
-	"github.com/RichardKnop/machinery/v2"
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
-	"github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/go-redis/redis/v8"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
-// redisTransport carries tasks over a Redis server.
-type redisTransport struct {
+// redisService is a Redis server.
+type redisService struct {
 	name    string
-	queue   string
 	options *redis.Options
 	client  *redis.Client
 }
 
-func newRedisTransport(address *url.URL) (*redisTransport, error) {
+func newRedisService(address *url.URL) (*redisService, error) {
 	options, err := redis.ParseURL(address.String())
 	if err != nil {
 		return nil, err
 	}
-	return &redisTransport{name: withoutPassword(address), queue: newQueueName(), options: options}, nil
+	return &redisService{name: withoutPassword(address), options: options}, nil
 }
 
-func (t *redisTransport) String() string { return t.name }
+func (s *redisService) String() string { return s.name }
 
-func (t *redisTransport) open(ctx context.Context) error {
+func (s *redisService) open(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
-	t.client = redis.NewClient(t.options)
-	if err := t.client.Ping(ctx).Err(); err != nil {
-		return fmt.Errorf("cannot reach %s: %w", t, err)
+	s.client = redis.NewClient(s.options)
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		s.client.Close()
+		return fmt.Errorf("cannot reach %s: %w", s, err)
 	}
 	return nil
 }
 
-func (t *redisTransport) newServer() *machinery.Server {
-	cnf := &config.Config{
-		DefaultQueue:    t.queue,
-		ResultsExpireIn: int(leftoverExpiry.Seconds()),
-		NoUnixSignals:   true,
-		Redis:           &config.RedisConfig{DelayedTasksKey: t.queue + "-delayed"},
-	}
-	return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, t.client), redisadapter.NewBackend(cnf, t.client), eager.New())
+func (s *redisService) configure(cnf *config.Config, queue queue) {
+	cnf.Redis = &config.RedisConfig{DelayedTasksKey: delayedKey(queue)}
 }
 
-func (t *redisTransport) close() error {
+func delayedKey(queue queue) string { return queue.name + "-delayed" }
+
+func (s *redisService) newBroker(cnf *config.Config) brokersiface.Broker {
+	return redisadapter.NewBroker(cnf, s.client)
+}
+
+func (s *redisService) newBackend(cnf *config.Config) backendsiface.Backend {
+	return redisadapter.NewBackend(cnf, s.client)
+}
+
+func (s *redisService) remove(queue queue) error {
 	ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
 	defer cancel()
-	defer t.client.Close()
-	return t.client.Del(ctx, t.queue).Err()
+	return s.client.Del(ctx, queue.name, delayedKey(queue)).Err()
 }
+
+func (s *redisService) close() error { return s.client.Close() }

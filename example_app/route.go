@@ -1,6 +1,9 @@
 package main
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // route is a tour under improvement.
 type route struct {
@@ -10,20 +13,24 @@ type route struct {
 	position   []int // of each city in order
 }
 
-// shorten takes the tour of another strategy and repeats a step, which tries to shorten the route around one city,
-// until it helps at no city any more.
-func shorten(from Strategy, problem Problem, step func(*route, int) bool) (Tour, error) {
-	tour, err := solve(from, problem)
-	if err != nil {
-		return Tour{}, err
-	}
-
+func newRoute(problem Problem, tour Tour) *route {
 	r := &route{
 		problem:    problem,
 		neighbours: problem.Neighbours(neighbourhood),
 		position:   make([]int, len(problem.Cities)),
 	}
 	r.follow(slices.Clone(tour.Order))
+	return r
+}
+
+// shorten takes the tour of another strategy and repeats a step, which tries to shorten the route around one city,
+// until it helps at no city any more.
+func shorten(ctx context.Context, from Strategy, problem Problem, step func(*route, int) bool) (Tour, error) {
+	tour, err := solve(ctx, from, problem)
+	if err != nil {
+		return Tour{}, err
+	}
+	r := newRoute(problem, tour)
 	for r.sweep(step) {
 	}
 	return Tour{Order: r.order, Length: problem.Length(r.order)}, nil
@@ -47,11 +54,21 @@ func (r *route) follow(order []int) {
 	}
 }
 
-// reverse turns round the part between two positions, both included.
+// reverse turns round the part between two positions, both included, or else the rest of the round trip, which comes
+// to the same: whichever is shorter.
 func (r *route) reverse(first, last int) {
-	slices.Reverse(r.order[first : last+1])
-	for i := first; i <= last; i++ {
-		r.position[r.order[i]] = i
+	all := len(r.order)
+	count := last - first + 1
+	if 2*count > all {
+		first, last, count = last+1, first-1, all-count
+	}
+	for ; count > 1; count -= 2 {
+		first, last = (first+all)%all, (last+all)%all
+		a, b := r.order[first], r.order[last]
+		r.order[first], r.order[last] = b, a
+		r.position[b], r.position[a] = first, last
+		first++
+		last--
 	}
 }
 

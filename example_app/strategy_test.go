@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,17 +45,20 @@ func shortestLength(problem Problem) int {
 }
 
 func TestStrategiesNeverLengthenATour(t *testing.T) {
-	for cities := 1; cities <= 40; cities++ {
-		for seed := range uint64(10) {
+	for cities := 1; cities <= 40; cities += 3 {
+		for seed := range uint64(3) {
 			problem := randomProblem(seed, cities)
 			begin := NearestNeighbour{Start: int(seed) % cities}
-			before, err := begin.Solve(problem)
+			before, err := begin.Solve(t.Context(), problem)
 			require.NoError(t, err)
 			require.NoError(t, before.Check(problem))
 			require.Equal(t, begin.Start, before.Order[0])
 
-			for _, strategy := range []Strategy{TwoOpt{From: begin}, OrOpt{From: begin}, newStrategy(begin.Start)} {
-				after, err := strategy.Solve(problem)
+			for _, strategy := range []Strategy{
+				TwoOpt{From: begin}, OrOpt{From: begin}, OrOpt{From: TwoOpt{From: begin}},
+				SimulatedAnnealing{Seed: seed, From: begin}, Flaky{From: begin},
+			} {
+				after, err := strategy.Solve(t.Context(), problem)
 				require.NoError(t, err)
 				require.NoError(t, after.Check(problem), "%#v of %d cities", strategy, cities)
 				require.LessOrEqual(t, after.Length, before.Length, "%#v of %d cities", strategy, cities)
@@ -62,45 +67,77 @@ func TestStrategiesNeverLengthenATour(t *testing.T) {
 	}
 }
 
-func TestBestOfAllStartsIsTheOptimum(t *testing.T) {
+func TestStrategiesTogetherFindTheOptimum(t *testing.T) {
 	for cities := 3; cities <= 8; cities++ {
 		for seed := range uint64(5) {
 			problem := randomProblem(seed, cities)
-			best := bestOfAllStarts(t, problem)
-			assert.Equal(t, shortestLength(problem), best.Length, "seed %d, %d cities", seed, cities)
+			assert.Equal(t, shortestLength(problem), bestOf(t, 32, problem).Length, "seed %d, %d cities", seed, cities)
 		}
 	}
 }
 
-func TestBerlin52(t *testing.T) {
+func TestStrategiesTogetherSolveBerlin52(t *testing.T) {
 	problem, err := berlin52()
 	require.NoError(t, err)
 	assert.Len(t, problem.Cities, 52)
-	assert.Equal(t, berlin52Optimum, bestOfAllStarts(t, problem).Length)
+	assert.Equal(t, problem.Optimum, bestOf(t, 32, problem).Length)
 }
 
-func bestOfAllStarts(t *testing.T, problem Problem) Tour {
-	tours := make([]Tour, len(problem.Cities))
-	for start := range tours {
-		tour, err := newStrategy(start).Solve(problem)
+func bestOf(t *testing.T, tasks int, problem Problem) Tour {
+	var found []Found
+	for _, strategy := range newStrategies(tasks, len(problem.Cities), 1) {
+		if flaky, ok := strategy.(Flaky); ok {
+			strategy = flaky.From
+		}
+		tour, err := strategy.Solve(t.Context(), problem)
 		require.NoError(t, err)
-		tours[start] = tour
+		found = append(found, Found{Tour: tour})
 	}
-	best, err := shortest(t.Context(), tours...)
+	return newSummary(found).Best
+}
+
+func TestStrategiesAreOfEveryKind(t *testing.T) {
+	names := make(map[string]int)
+	for _, strategy := range newStrategies(9, 3, 1) {
+		names[strategy.Name()]++
+	}
+	assert.Equal(t, map[string]int{
+		"flaky or-opt": 1, "or-opt": 2, "simulated annealing": 2, "2-opt": 2, "nearest neighbour": 2,
+	}, names)
+	assert.Len(t, newStrategies(1, 3, 1), 1)
+}
+
+func TestTheSameSeedAnnealsTheSameTour(t *testing.T) {
+	problem := newRandomProblem(30, 1)
+	anneal := func(seed uint64) Tour {
+		tour, err := SimulatedAnnealing{Seed: seed, From: NearestNeighbour{}}.Solve(t.Context(), problem)
+		require.NoError(t, err)
+		return tour
+	}
+	assert.Equal(t, anneal(7), anneal(7))
+}
+
+func TestAnnealingLeavesALocalOptimum(t *testing.T) {
+	// No single step of the others helps here: see TestStrategiesTogetherSolveBerlin52.
+	problem, err := berlin52()
 	require.NoError(t, err)
-	return best
+	downhill, err := OrOpt{From: TwoOpt{From: NearestNeighbour{}}}.Solve(t.Context(), problem)
+	require.NoError(t, err)
+	annealed, err := SimulatedAnnealing{Seed: 1, From: given(downhill.Order)}.Solve(t.Context(), problem)
+	require.NoError(t, err)
+	assert.Less(t, annealed.Length, downhill.Length)
 }
 
 func TestNearestNeighbourGoesToTheNearest(t *testing.T) {
 	problem := Problem{Cities: []City{{0, 0}, {7, 0}, {1, 0}, {3, 0}}}
-	tour, err := NearestNeighbour{Start: 2}.Solve(problem)
+	tour, err := NearestNeighbour{Start: 2}.Solve(t.Context(), problem)
 	require.NoError(t, err)
 	assert.Equal(t, Tour{Order: []int{2, 0, 3, 1}, Length: 1 + 3 + 4 + 6}, tour)
 }
 
 func TestTwoOptRemovesACrossing(t *testing.T) {
 	problem := Problem{Cities: []City{{0, 0}, {10, 10}, {10, 0}, {0, 10}}}
-	tour, err := TwoOpt{From: given{0, 1, 2, 3}}.Solve(problem)
+	tour, err := TwoOpt{From: given{0, 1, 2, 3}}.Solve(t.Context(), problem)
 	require.NoError(t, err)
 	assert.Equal(t, 40, tour.Length)
 }
@@ -108,7 +145,7 @@ func TestTwoOptRemovesACrossing(t *testing.T) {
 func TestOrOptMovesARun(t *testing.T) {
 	// Cities 3 and 4 lie on the way back, but are visited on the way there.
 	problem := Problem{Cities: []City{{0, 0}, {50, 0}, {100, 0}, {40, 30}, {60, 30}, {100, 31}, {0, 31}}}
-	tour, err := OrOpt{From: given{0, 1, 3, 4, 2, 5, 6}}.Solve(problem)
+	tour, err := OrOpt{From: given{0, 1, 3, 4, 2, 5, 6}}.Solve(t.Context(), problem)
 	require.NoError(t, err)
 	assert.Equal(t, shortestLength(problem), tour.Length)
 }
@@ -116,7 +153,9 @@ func TestOrOptMovesARun(t *testing.T) {
 // given is a strategy that knows its tour beforehand.
 type given []int
 
-func (g given) Solve(problem Problem) (Tour, error) {
+func (g given) Name() string { return "given" }
+
+func (g given) Solve(_ context.Context, problem Problem) (Tour, error) {
 	return Tour{Order: g, Length: problem.Length(g)}, nil
 }
 
@@ -127,7 +166,7 @@ func TestImprovingLeavesTheTourOfTheOtherStrategyAlone(t *testing.T) {
 		from[city] = city
 	}
 	before := append(given(nil), from...)
-	_, err := OrOpt{From: TwoOpt{From: from}}.Solve(problem)
+	_, err := OrOpt{From: TwoOpt{From: from}}.Solve(t.Context(), problem)
 	require.NoError(t, err)
 	assert.Equal(t, before, from)
 }
@@ -140,11 +179,13 @@ func TestStrategiesRefuse(t *testing.T) {
 	}{
 		"nothing to improve": {OrOpt{From: TwoOpt{}}, "the strategy has no other to start from"},
 		"start too far":      {TwoOpt{From: NearestNeighbour{Start: 5}}, "cannot start at city 5 of 5"},
+		"nothing to anneal":  {SimulatedAnnealing{}, "the strategy has no other to start from"},
+		"nothing to fail at": {Flaky{}, "the strategy has no other to start from"},
 		"negative start":     {OrOpt{From: NearestNeighbour{Start: -1}}, "cannot start at city -1 of 5"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := test.strategy.Solve(problem)
+			_, err := test.strategy.Solve(t.Context(), problem)
 			assert.EqualError(t, err, test.want)
 		})
 	}
@@ -169,9 +210,32 @@ func BenchmarkStrategy(b *testing.B) {
 		problem := randomProblem(1, cities)
 		b.Run(fmt.Sprint(cities), func(b *testing.B) {
 			for b.Loop() {
-				_, err := newStrategy(0).Solve(problem)
+				_, err := SimulatedAnnealing{From: NearestNeighbour{}}.Solve(b.Context(), problem)
 				require.NoError(b, err)
 			}
 		})
 	}
+}
+
+func TestReversingThePartOrTheRestComesToTheSame(t *testing.T) {
+	problem := newRandomProblem(9, 1)
+	for first := range 9 {
+		for last := first; last < 9; last++ {
+			r := newRoute(problem, Tour{Order: []int{0, 1, 2, 3, 4, 5, 6, 7, 8}})
+			want := []int{0, 1, 2, 3, 4, 5, 6, 7, 8}
+			slices.Reverse(want[first : last+1])
+
+			r.reverse(first, last)
+			assert.Equal(t, problem.Length(want), problem.Length(r.order), "%d to %d", first, last)
+			for i, city := range r.order {
+				assert.Equal(t, i, r.position[city])
+			}
+		}
+	}
+}
+
+func TestRandomProblemsAreTheSameForTheSameSeed(t *testing.T) {
+	assert.Equal(t, newRandomProblem(10, 3), newRandomProblem(10, 3))
+	assert.NotEqual(t, newRandomProblem(10, 3).Cities, newRandomProblem(10, 4).Cities)
+	assert.Equal(t, "random (seed 3)", newRandomProblem(10, 3).Name)
 }

@@ -4,61 +4,55 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-
-	"github.com/machinery-envelope/machinery-envelope/envelope"
+	"time"
 )
 
 // The names of the tasks on the wire.
 const (
-	improveTask  = "tsp.improve"
-	shortestTask = "tsp.shortest"
-	reportTask   = "tsp.report"
+	improveTask   = "tsp.improve"
+	summarizeTask = "tsp.summarize"
+	reportTask    = "tsp.report"
 )
 
-// newRegistry names the types that the tasks take and return.
-func newRegistry() (*envelope.Registry, error) {
-	r := envelope.NewRegistry()
-	if err := envelope.RegisterInterface[Strategy](r, "tsp.Strategy"); err != nil {
-		return nil, err
-	}
-	envelope.MustRegister[NearestNeighbour](r, "tsp.NearestNeighbour")
-	envelope.MustRegister[TwoOpt](r, "tsp.TwoOpt")
-	envelope.MustRegister[OrOpt](r, "tsp.OrOpt")
-	envelope.MustRegister[Problem](r, "tsp.Problem")
-	envelope.MustRegister[Tour](r, "tsp.Tour")
-	envelope.MustRegister[Report](r, "tsp.Report")
-	return r, r.Check()
-}
-
-// newTasks are the functions that the workers run. Each tour that they find is shown to found as well.
-func newTasks(found func(Tour)) map[string]any {
+// newTasks are the functions that a worker runs. What it finds is shown to found as well.
+func newTasks(worker string, found func(Found)) map[string]any {
 	return map[string]any{
-		improveTask: func(_ context.Context, problem Problem, strategy Strategy) (Tour, error) {
-			tour, err := solve(strategy, problem)
+		improveTask: func(ctx context.Context, problem Problem, strategy Strategy) (Found, error) {
+			result, err := improve(ctx, problem, strategy)
 			if err != nil {
-				return Tour{}, err
+				return Found{}, err
 			}
-			found(tour)
-			return tour, nil
+			result.Worker = worker
+			found(result)
+			return result, nil
 		},
-		shortestTask: shortest,
-		reportTask:   report,
+		summarizeTask: summarize,
+		reportTask:    report,
 	}
 }
 
-// shortest keeps the best of the tours.
-func shortest(_ context.Context, tours ...Tour) (Tour, error) {
-	if len(tours) == 0 {
-		return Tour{}, errors.New("there is no tour to choose from")
+// improve finds a tour by the strategy.
+func improve(ctx context.Context, problem Problem, strategy Strategy) (Found, error) {
+	began := time.Now()
+	tour, err := solve(ctx, strategy, problem)
+	if err != nil {
+		return Found{}, err
 	}
-	return slices.MinFunc(tours, shorter), nil
+	return Found{Tour: tour, Strategy: strategy.Name(), Retries: retries(ctx), Took: time.Since(began)}, nil
 }
 
-// report says how good a tour is, after a look whether it is one.
-func report(_ context.Context, problem Problem, tour Tour) (Report, error) {
-	if err := tour.Check(problem); err != nil {
+// summarize keeps the best of the tours, and counts all.
+func summarize(_ context.Context, found ...Found) (Summary, error) {
+	if len(found) == 0 {
+		return Summary{}, errors.New("there is no tour to choose from")
+	}
+	return newSummary(found), nil
+}
+
+// report says how good the best tour is, after a look whether it is one.
+func report(_ context.Context, problem Problem, summary Summary) (Report, error) {
+	if err := summary.Best.Check(problem); err != nil {
 		return Report{}, fmt.Errorf("the best tour is wrong: %w", err)
 	}
-	return Report{Tour: tour, Optimum: problem.Optimum}, nil
+	return Report{Summary: summary, Verdict: problem.verdict(summary.Best)}, nil
 }

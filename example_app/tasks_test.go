@@ -1,40 +1,45 @@
 package main
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-func TestShortest(t *testing.T) {
-	long := Tour{Order: []int{0, 1, 2}, Length: 30}
-	short := Tour{Order: []int{1, 0, 2}, Length: 20}
-	alsoShort := Tour{Order: []int{0, 2, 1}, Length: 20}
-
-	for _, tours := range [][]Tour{{long, short, alsoShort}, {alsoShort, long, short}} {
-		best, err := shortest(t.Context(), tours...)
-		require.NoError(t, err)
-		assert.Equal(t, alsoShort, best)
-	}
-
-	_, err := shortest(t.Context())
-	assert.EqualError(t, err, "there is no tour to choose from")
-}
-
 func TestReport(t *testing.T) {
 	problem := Problem{Cities: []City{{0, 0}, {30, 0}, {0, 40}}}
-	tour := Tour{Order: []int{0, 1, 2}, Length: 120}
+	summary := Summary{Best: Tour{Order: []int{0, 1, 2}, Length: 120}}
+	verdicts := map[int]string{
+		0:   "the optimum is not known",
+		100: "20.00 % over the proven optimum of 100",
+		120: "the proven optimum",
+		130: "below the optimum of 130: this cannot be TSPLIB's problem of that name",
+	}
+	for optimum, want := range verdicts {
+		problem.Optimum = optimum
+		got, err := report(t.Context(), problem, summary)
+		require.NoError(t, err)
+		assert.Equal(t, Report{Summary: summary, Verdict: want}, got)
+	}
 
-	got, err := report(t.Context(), problem, tour)
-	require.NoError(t, err)
-	assert.Equal(t, "the optimum is not known", got.Verdict())
-
-	problem.Optimum = 100
-	got, err = report(t.Context(), problem, tour)
-	require.NoError(t, err)
-	assert.Equal(t, "20.00 % over the proven optimum of 100", got.Verdict())
-
-	_, err = report(t.Context(), problem, Tour{})
+	_, err := report(t.Context(), problem, Summary{})
 	assert.EqualError(t, err, "the best tour is wrong: tour visits 0 cities of 3")
+}
+
+func TestWorkersShowWhatTheyFind(t *testing.T) {
+	var shown []Found
+	tasks := newTasks("worker", func(found Found) { shown = append(shown, found) })
+	improve := tasks[improveTask].(func(ctx context.Context, problem Problem, strategy Strategy) (Found, error))
+
+	found, err := improve(t.Context(), newRandomProblem(5, 1), NearestNeighbour{})
+	require.NoError(t, err)
+	assert.Equal(t, "nearest neighbour", found.Strategy)
+	assert.Equal(t, "worker", found.Worker)
+	assert.Equal(t, []Found{found}, shown)
+
+	_, err = improve(t.Context(), newRandomProblem(5, 1), nil)
+	assert.ErrorIs(t, err, errNothingToImprove)
+	assert.Len(t, shown, 1)
 }

@@ -39,6 +39,9 @@ func shorter(a, b Tour) int {
 	return cmp.Or(cmp.Compare(a.Length, b.Length), slices.Compare(a.Order, b.Order))
 }
 
+// meanLeg is the mean distance from one city to the next.
+func (t Tour) meanLeg() float64 { return float64(t.Length) / float64(len(t.Order)) }
+
 // Nodes are the cities as TSPLIB numbers them, beginning with node 1.
 func (t Tour) Nodes() []int {
 	first := max(0, slices.Index(t.Order, 0))

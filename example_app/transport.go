@@ -9,49 +9,135 @@ import (
 	"time"
 
 	"github.com/RichardKnop/machinery/v2"
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/config"
+	"github.com/RichardKnop/machinery/v2/locks/eager"
 )
 
 const (
-	// reachTimeout is how long a broker may take to answer for the first time.
+	// reachTimeout is how long a server may take to answer for the first time.
 	reachTimeout = 3 * time.Second
 	// leftoverExpiry is when a server forgets by itself what a killed demo has left there.
 	leftoverExpiry = 10 * time.Minute
+	// sharedQueue is where senders and workers of different processes meet.
+	sharedQueue = "machinery-envelope-demo"
 )
 
-// transport is the way that tasks take to the workers, and results back.
-type transport interface {
-	// open reaches the server behind it, or fails within seconds.
+// service is a server that carries tasks or keeps results, or both.
+type service interface {
+	// open reaches the server, or fails within seconds.
 	open(ctx context.Context) error
-	// newServer makes a Machinery server with a broker of its own, so that workers can be stopped one by one.
-	newServer() *machinery.Server
-	// close takes away what the demo has made on the server.
+	// configure adds what its parts need to know.
+	configure(cnf *config.Config, queue queue)
+	newBroker(cnf *config.Config) brokersiface.Broker
+	newBackend(cnf *config.Config) backendsiface.Backend
+	// remove takes a queue away.
+	remove(queue queue) error
 	close() error
 	// String names the server, without its password.
 	String() string
 }
 
-// newTransport makes the transport that a -broker flag asks for, without opening it.
-func newTransport(broker string) (transport, error) {
-	if broker == "embedded" {
-		return &embeddedTransport{}, nil
+// queue is where tasks wait for workers.
+type queue struct {
+	name string
+	// passing means that the queue is of one run alone, which takes it away in the end.
+	passing bool
+}
+
+// newPassingQueue makes a queue in which a run meets no other application's tasks, and no leftovers.
+func newPassingQueue() queue {
+	return queue{name: sharedQueue + "-" + rand.Text(), passing: true}
+}
+
+// transport is the way that tasks take to the workers, and results back.
+type transport struct {
+	queue  queue
+	broker service
+	// results is the broker, unless results are kept elsewhere.
+	results service
+}
+
+// newTransport makes the transport between two addresses, without opening it. No address for results means that the
+// broker keeps them.
+func newTransport(broker, results string, queue queue) (*transport, error) {
+	b, err := newService(broker)
+	if err != nil {
+		return nil, fmt.Errorf("-broker: %w", err)
 	}
-	address, err := url.Parse(broker)
+	if results == "" {
+		return &transport{queue: queue, broker: b, results: b}, nil
+	}
+	r, err := newService(results)
+	if err != nil {
+		return nil, fmt.Errorf("-backend: %w", err)
+	}
+	return &transport{queue: queue, broker: b, results: r}, nil
+}
+
+// newService makes the service that an address names.
+func newService(name string) (service, error) {
+	if name == embedded {
+		return &embeddedService{}, nil
+	}
+	address, err := url.Parse(name)
 	if err != nil {
 		// The reason given by url.Parse may quote the password.
 		return nil, errors.New("not a url like redis://host:port or amqp://host:port")
 	}
 	switch address.Scheme {
 	case "redis", "rediss":
-		return newRedisTransport(address)
+		return newRedisService(address)
 	case "amqp", "amqps":
-		return newAMQPTransport(address)
+		return newAMQPService(address)
 	}
-	return nil, fmt.Errorf("unknown scheme %q, want embedded, redis://host:port or amqp://host:port", address.Scheme)
+	return nil, fmt.Errorf("unknown scheme %q, want redis://host:port or amqp://host:port", address.Scheme)
 }
 
-// newQueueName makes a name for one run alone: the demo meets no other application's tasks, and no leftovers.
-func newQueueName() string {
-	return "machinery-envelope-demo-" + rand.Text()
+func (t *transport) open(ctx context.Context) error {
+	if err := t.broker.open(ctx); err != nil {
+		return err
+	}
+	if t.results == t.broker {
+		return nil
+	}
+	if err := t.results.open(ctx); err != nil {
+		return errors.Join(err, t.broker.close())
+	}
+	return nil
+}
+
+// newServer makes a Machinery server with a broker of its own, so that workers can be stopped one by one.
+func (t *transport) newServer() *machinery.Server {
+	cnf := &config.Config{
+		DefaultQueue:    t.queue.name,
+		ResultsExpireIn: int(leftoverExpiry.Seconds()),
+		NoUnixSignals:   true,
+	}
+	t.broker.configure(cnf, t.queue)
+	t.results.configure(cnf, t.queue)
+	return machinery.NewServer(cnf, t.broker.newBroker(cnf), t.results.newBackend(cnf), eager.New())
+}
+
+// close also takes away what this run alone has made on the server.
+func (t *transport) close() error {
+	var err error
+	if t.queue.passing {
+		err = t.broker.remove(t.queue)
+	}
+	if t.results != t.broker {
+		err = errors.Join(err, t.results.close())
+	}
+	return errors.Join(err, t.broker.close())
+}
+
+// String names the servers.
+func (t *transport) String() string {
+	if t.results == t.broker {
+		return t.broker.String()
+	}
+	return fmt.Sprintf("%s, results in %s", t.broker, t.results)
 }
 
 // withoutPassword is the address as it may be shown.

@@ -169,7 +169,7 @@ func (f *tsplibFile) problem() (Problem, error) {
 			f.dimension, len(f.cities), f.firstMissing())
 	}
 
-	problem := Problem{Name: f.name, Cities: make([]City, f.dimension)}
+	problem := Problem{Name: f.name, Cities: make([]City, f.dimension), Optimum: optima[strings.TrimSuffix(f.name, ".tsp")]}
 	for node, city := range f.cities {
 		problem.Cities[node-1] = city
 	}

@@ -1,14 +1,19 @@
 package main
 
+import "context"
+
 // TwoOpt removes crossings: it takes two legs out of the tour and links their ends the other way, as long as that
 // makes the tour shorter.
 type TwoOpt struct {
 	From Strategy `json:"from"`
 }
 
+// Name implements Strategy.
+func (s TwoOpt) Name() string { return "2-opt" }
+
 // Solve implements Strategy.
-func (s TwoOpt) Solve(problem Problem) (Tour, error) {
-	return shorten(s.From, problem, (*route).uncross)
+func (s TwoOpt) Solve(ctx context.Context, problem Problem) (Tour, error) {
+	return shorten(ctx, s.From, problem, (*route).uncross)
 }
 
 // uncross looks for a better leg than one of the two that the city has, and takes the first that it finds.

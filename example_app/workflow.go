@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
-	"github.com/RichardKnop/machinery/v2"
 	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
 	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -13,26 +11,27 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// mostStarts is how many tours the group finds at most.
-const mostStarts = 64
+// retryCount is how often a task of the group may fail before all is lost.
+const retryCount = 3
 
-// workflow is all that is sent: a group of tasks that find a tour each, a chord whose callback keeps the shortest of
-// them, and a chain from there to the report.
+// workflow is all that is sent: a group of tasks that find a tour each, a chord whose callback sums up what they have
+// found, and a chain from there to the report.
 type workflow struct {
 	chord *tasks.Chord
 	chain *tasks.Chain
 }
 
-func newWorkflow(ctx context.Context, m *middleware.Middleware, problem Problem) (workflow, error) {
-	var improvements []*tasks.Signature
-	for _, strategy := range newStrategies(len(problem.Cities)) {
+func newWorkflow(ctx context.Context, m *middleware.Middleware, problem Problem, strategies []Strategy) (workflow, error) {
+	improvements := make([]*tasks.Signature, len(strategies))
+	for i, strategy := range strategies {
 		improvement, err := m.Signature(ctx, improveTask, problem, strategy)
 		if err != nil {
 			return workflow{}, err
 		}
-		improvements = append(improvements, improvement)
+		improvement.RetryCount = retryCount
+		improvements[i] = improvement
 	}
-	shortest, err := m.Signature(ctx, shortestTask)
+	summarize, err := m.Signature(ctx, summarizeTask)
 	if err != nil {
 		return workflow{}, err
 	}
@@ -41,7 +40,7 @@ func newWorkflow(ctx context.Context, m *middleware.Middleware, problem Problem)
 		return workflow{}, err
 	}
 
-	chain, err := tasks.NewChain(shortest, report)
+	chain, err := tasks.NewChain(summarize, report)
 	if err != nil {
 		return workflow{}, err
 	}
@@ -49,36 +48,17 @@ func newWorkflow(ctx context.Context, m *middleware.Middleware, problem Problem)
 	if err != nil {
 		return workflow{}, err
 	}
-	chord, err := tasks.NewChord(group, shortest)
+	chord, err := tasks.NewChord(group, summarize)
 	return workflow{chord: chord, chain: chain}, err
 }
 
-// newStrategies makes one strategy for each task of the group, with the starts spread over the cities.
-func newStrategies(cities int) []Strategy {
-	strategies := make([]Strategy, min(cities, mostStarts))
-	for i := range strategies {
-		strategies[i] = newStrategy(i * cities / len(strategies))
-	}
-	return strategies
-}
-
-func newStrategy(start int) Strategy {
-	return OrOpt{From: TwoOpt{From: NearestNeighbour{Start: start}}}
-}
-
-// starts is the number of tasks in the group.
-func (w workflow) starts() int { return len(w.chord.Group.Tasks) }
-
-// example is the arguments of one task, as they travel.
-func (w workflow) example() (problem, strategy string) {
-	arguments := w.chord.Group.Tasks[0].Args
-	return fmt.Sprint(arguments[0].Value), fmt.Sprint(arguments[1].Value)
-}
+// group is the signatures that are sent first.
+func (w workflow) group() []*tasks.Signature { return w.chord.Group.Tasks }
 
 // send publishes the group; the rest follows from it.
-func (w workflow) send(ctx context.Context, server *machinery.Server) (*result.ChordAsyncResult, error) {
+func (w workflow) send(ctx context.Context, m *middleware.Middleware) (*result.ChordAsyncResult, error) {
 	// One at a time, because the tasks share a channel to RabbitMQ and with it the order of its confirmations.
-	return server.SendChordWithContext(ctx, w.chord, 1)
+	return m.SendChord(ctx, w.chord, 1)
 }
 
 // report is the result of the last task.
@@ -88,7 +68,7 @@ func (w workflow) report(backend backendsiface.Backend) *result.AsyncResult {
 
 // purge removes the states of all tasks. What cannot be removed expires.
 func (w workflow) purge(backend backendsiface.Backend) {
-	for _, signature := range slices.Concat(w.chord.Group.Tasks, w.chain.Tasks) {
+	for _, signature := range slices.Concat(w.group(), w.chain.Tasks) {
 		_ = backend.PurgeState(signature.UUID)
 	}
 	_ = backend.PurgeGroupMeta(w.chord.Group.GroupUUID)

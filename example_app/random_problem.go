@@ -1,0 +1,17 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// newRandomProblem strews cities over a square. The same seed gives the same problem.
+func newRandomProblem(cities int, seed uint64) Problem {
+	const side = 10_000
+	random := rand.New(rand.NewPCG(seed, 0))
+	problem := Problem{Name: fmt.Sprintf("random (seed %d)", seed), Cities: make([]City, cities)}
+	for i := range problem.Cities {
+		problem.Cities[i] = City{X: float64(random.IntN(side)), Y: float64(random.IntN(side))}
+	}
+	return problem
+}

@@ -1,0 +1,21 @@
+package main
+
+import "github.com/machinery-envelope/machinery-envelope/envelope"
+
+// newRegistry names the types that the tasks take and return. Sender and workers each make one of their own.
+func newRegistry(options ...envelope.Option) (*envelope.Registry, error) {
+	r := envelope.NewRegistry(options...)
+	if err := envelope.RegisterInterface[Strategy](r, "tsp.Strategy"); err != nil {
+		return nil, err
+	}
+	envelope.MustRegister[NearestNeighbour](r, "tsp.NearestNeighbour")
+	envelope.MustRegister[TwoOpt](r, "tsp.TwoOpt")
+	envelope.MustRegister[OrOpt](r, "tsp.OrOpt")
+	envelope.MustRegister[SimulatedAnnealing](r, "tsp.SimulatedAnnealing")
+	envelope.MustRegister[Flaky](r, "tsp.Flaky")
+	envelope.MustRegister[Problem](r, "tsp.Problem")
+	envelope.MustRegister[Found](r, "tsp.Found")
+	envelope.MustRegister[Summary](r, "tsp.Summary")
+	envelope.MustRegister[Report](r, "tsp.Report")
+	return r, r.Check()
+}
