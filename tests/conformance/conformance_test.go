@@ -23,7 +23,7 @@ func notSigned(why string) map[string]string {
 
 func TestConformance(t *testing.T) {
 	cases := slices.Concat(taskCases, workflowCases, failureCases, signatureCases, sendingCases, callbackCases,
-		typedCases, unknownCases, queueCases, poisonCases, shutdownCases, periodicCases)
+		typedCases, unknownCases, queueCases, poisonCases, shutdownCases, periodicCases, propagationCases)
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {
 			t.Parallel() // they share nothing, and mostly wait

@@ -133,15 +133,16 @@ func argumentsByName(t *testing.T, f *fixture) {
 	res := f.send(t, f.signature(t, name, middleware.Named("price", 1.5), middleware.Named("order", order())))
 	assert.Equal(t, "o-1", mustAwait[string](t, f, res))
 
-	for _, bad := range [][]any{
-		{middleware.Named("order", order())},
-		{middleware.Named("order", order()), middleware.Named("price", 1.5), middleware.Named("prize", 1.5)},
-		{middleware.Named("price", 1.5), middleware.Named("price", 1.5)},
+	named := middleware.Named
+	for fault, bad := range map[string][]any{
+		`parameter "price" is missing`:     {named("order", order())},
+		`no parameter "prize"`:             {named("order", order()), named("price", 1.5), named("prize", 1.5)},
+		`parameter "price" is given twice`: {named("order", order()), named("price", 1.5), named("price", 1.5)},
 	} {
-		s := f.signature(t, name, bad...)
-		_, err := await[string](t, f, f.send(t, s))
+		_, err := await[string](t, f, f.send(t, f.signature(t, name, bad...)))
 		require.ErrorContains(t, err, name)
 		require.ErrorContains(t, err, middleware.ErrArguments.Error())
+		require.ErrorContains(t, err, fault)
 	}
 }
 
