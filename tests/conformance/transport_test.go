@@ -41,6 +41,8 @@ var transports = []transport{
 	{name: "embedded redis", open: openEmbeddedRedis},
 	{name: "embedded redis, signed", open: openEmbeddedRedis, options: signed},
 	{name: "redis", open: openRedis},
+	{name: "redis sentinel", open: openRedisSentinel},
+	{name: "redis cluster", open: openRedisCluster},
 	{name: "redis, machinery's go-redis broker", open: openMachineryGoRedis},
 	{name: "redis, machinery's redigo broker", open: openMachineryRedigo},
 	{name: "rabbitmq", open: openRabbitMQ},
@@ -70,18 +72,29 @@ func openEager(_ *testing.T, cnf *config.Config) func() *machinery.Server {
 }
 
 func openEmbeddedRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
-	return adapterServers(t, cnf, &redis.Options{Addr: miniredis.RunT(t).Addr()})
+	return adapterServers(t, cnf, redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()}))
 }
 
 func openRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	options, err := redis.ParseURL(services.Redis(t))
 	require.NoError(t, err)
 	removeRedisKeys(t, cnf, options)
-	return adapterServers(t, cnf, options)
+	return adapterServers(t, cnf, redis.NewClient(options))
 }
 
-func adapterServers(t *testing.T, cnf *config.Config, options *redis.Options) func() *machinery.Server {
-	client := redis.NewClient(options)
+func openRedisSentinel(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	sentinel := services.RedisSentinel(t)
+	return adapterServers(t, cnf, redis.NewFailoverClient(&redis.FailoverOptions{
+		SentinelAddrs: sentinel.Addresses,
+		MasterName:    sentinel.MasterName,
+	}))
+}
+
+func openRedisCluster(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	return adapterServers(t, cnf, redisadapter.NewClusterClient(&redis.ClusterOptions{Addrs: services.RedisCluster(t)}))
+}
+
+func adapterServers(t *testing.T, cnf *config.Config, client redis.UniversalClient) func() *machinery.Server {
 	t.Cleanup(func() { _ = client.Close() })
 	return func() *machinery.Server {
 		return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), eagerlock.New())
