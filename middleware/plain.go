@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -17,32 +18,55 @@ import (
 // nil slice from a wrapped task, NaN, or a text that looks like an envelope. The
 // task gets what it would get without the middleware. Other envelopes, and those
 // of producers without the middleware, are texts to it.
-func (m *Middleware) openForPlain(s *tasks.Signature) {
+//
+// It returns why one cannot be opened, and makes Machinery fail the task by a
+// type that is none.
+func (m *Middleware) openForPlain(s *tasks.Signature) (err error) {
 	if s.Headers[FormatHeader] == nil {
-		return
+		return nil
 	}
 	s.Args = slices.Clone(s.Args)
 	for i, arg := range s.Args {
-		if text, ok := arg.Value.(string); ok && envelope.Is(text) {
-			s.Args[i].Type, s.Args[i].Value = m.openNative(s.Name, arg, text)
+		text, ok := arg.Value.(string)
+		if !ok || !envelope.Is(text) {
+			continue
 		}
+		opened, openErr := m.openNative(s.Name, arg, text)
+		if openErr != nil && err == nil {
+			err = fmt.Errorf("task %q: argument %s: %w", s.Name, describe(arg, i), openErr)
+			opened.Type = "an envelope (" + openErr.Error() + ")"
+		}
+		s.Args[i] = opened
 	}
+	return err
 }
 
-func (m *Middleware) openNative(task string, arg tasks.Arg, text string) (string, any) {
+// An unopenedError is Machinery's failure of a task because of an envelope that
+// cannot be opened. Its text is Machinery's.
+type unopenedError struct {
+	error
+	cause error
+}
+
+func (e *unopenedError) Unwrap() error { return e.cause }
+
+func (m *Middleware) openNative(task string, arg tasks.Arg, text string) (tasks.Arg, error) {
 	header, err := envelope.Parse(text)
 	if err != nil || nativeTypes[header.Type] == nil {
-		return arg.Type, arg.Value
+		return arg, nil
 	}
 	started := m.now()
 	value, err := m.registry.UnmarshalAny(context.Background(), text)
-	if err != nil {
-		return arg.Type, arg.Value
+	switch {
+	case err != nil && (len(header.Encoding) > 0 || header.Ref != "" || errors.Is(err, envelope.ErrUnencrypted)):
+		return arg, err
+	case err != nil:
+		return arg, nil // a text
 	}
 	m.report(context.Background(), Observer.Restored, Observation{
 		Task: task, Type: header.Type, Bytes: len(text), Duration: since(started),
 	})
-	return header.Type, decoded(reflect.ValueOf(value))
+	return tasks.Arg{Name: arg.Name, Type: header.Type, Value: decoded(reflect.ValueOf(value))}, nil
 }
 
 // decoded returns a value as encoding/json decodes it with UseNumber, which is

@@ -28,15 +28,20 @@ func (p *processor) Process(s *tasks.Signature) error {
 	received := p.m.inWireForm(s)
 	p.m.trust(received)
 	defer p.m.distrust(received)
+	var unopened error
 	if t, ok := p.m.wrapped.Load(s.Name); ok {
 		d.task = t.(*task)
 		deliveries.Store(s, d)
 		defer deliveries.Delete(s)
 		defer d.buryFailure()
 	} else {
-		p.m.openForPlain(s)
+		unopened = p.m.openForPlain(s)
 	}
-	if err := p.TaskProcessor.Process(s); err != nil {
+	err := p.TaskProcessor.Process(s)
+	if err != nil && unopened != nil {
+		err = &unopenedError{err, unopened}
+	}
+	if err != nil {
 		return p.settle(d.pristine.signature(), err)
 	}
 	return nil

@@ -35,7 +35,11 @@ func (b *broker) settle(pristine *tasks.Signature, err error) error {
 	case isUnreadable(err):
 		// The worker has set FAILURE: trying again would change nothing.
 		// Its error may hold a value, which is not for observers.
-		b.m.report(context.Background(), Observer.Failed, Observation{Task: pristine.Name, Err: envelope.ErrTypeMismatch})
+		reason := errors.Unwrap(err)
+		if reason == nil {
+			reason = envelope.ErrTypeMismatch
+		}
+		b.m.report(context.Background(), Observer.Failed, Observation{Task: pristine.Name, Err: reason})
 		b.m.bury(pristine, err)
 		return nil
 	case attempts(pristine, AttemptsHeader) >= mostPutBacks:
