@@ -3,6 +3,7 @@ package envelope
 import (
 	"encoding/base64"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -70,6 +71,21 @@ func (d *decoder) bytes() ([]byte, error) {
 		return nil, malformed("invalid base64")
 	}
 	return data, nil
+}
+
+// appendBytes reads a string of base64 into buf.
+func (d *decoder) appendBytes(buf []byte) ([]byte, error) {
+	encoded, err := d.base64Text()
+	if err != nil {
+		return nil, err
+	}
+	size := strictBase64.DecodedLen(len(encoded))
+	buf = slices.Grow(buf, size)
+	n, err := strictBase64.Decode(buf[len(buf):len(buf)+size], []byte(encoded))
+	if err != nil {
+		return nil, malformed("invalid base64")
+	}
+	return buf[:len(buf)+n], nil
 }
 
 // base64Text reads a string that should be base64. Without escapes it is not looked at byte by byte here: the

@@ -82,10 +82,18 @@ func (d *decoder) envelope() (Envelope, error) {
 		Type:     strings.Clone(h.expression),
 		Version:  h.version,
 		Codec:    strings.Clone(h.codec),
-		Encoding: h.encoding,
+		Encoding: cloneEach(h.encoding),
 		Data:     data,
 		Ref:      strings.Clone(h.ref),
 	}, d.end()
+}
+
+// cloneEach copies strings that share memory with the input.
+func cloneEach(texts []string) []string {
+	for i, text := range texts {
+		texts[i] = strings.Clone(text)
+	}
+	return texts
 }
 
 func (d *decoder) payloadBytes(h header) ([]byte, error) {

@@ -144,11 +144,14 @@ func (d *decoder) version() (int, error) {
 }
 
 func (d *decoder) encodings() ([]string, error) {
-	var names []string
 	empty, err := d.open('[', ']', "an array")
-	for more := err == nil && !empty; more; {
+	if err != nil || empty {
+		return nil, err
+	}
+	names := make([]string, 0, 4)
+	for more := true; more; {
 		var name string
-		if name, err = d.ownText(); err != nil {
+		if name, _, err = d.text(); err != nil {
 			return nil, err
 		}
 		if !isName(name) || slices.Contains(names, name) || len(names) == maxEncodings {

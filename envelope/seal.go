@@ -8,8 +8,9 @@ import (
 
 // A workbench has two buffers: what one step has written the next one reads, and writes to the other.
 type workbench struct {
-	buffers [2][]byte
-	turn    int
+	buffers        [2][]byte
+	turn           int
+	associatedData []byte
 }
 
 var workbenches = sync.Pool{New: func() any { return new(workbench) }}
@@ -33,6 +34,12 @@ func (w *workbench) keep(buf []byte) []byte {
 	return buf
 }
 
+// bind returns the associated data of a header.
+func (w *workbench) bind(h *header) []byte {
+	w.associatedData = h.associatedData(w.associatedData[:0])
+	return w.associatedData
+}
+
 // A sealing is a payload on its way from the codec to the text.
 type sealing struct {
 	*encoder
@@ -49,9 +56,11 @@ func (e *encoder) seals(w *wire, size int) bool {
 
 // seal makes of a plain envelope one whose payload is encoded, encrypted and kept elsewhere, as is configured.
 func (e *encoder) seal(w *wire, plain []byte) (string, error) {
-	s := &sealing{encoder: e, workbench: workbenches.Get().(*workbench), encrypt: w.encrypted || e.encrypted}
-	defer s.release()
-	s.header = header{expression: w.expression, version: w.version, codec: w.codec}
+	bench := workbenches.Get().(*workbench)
+	defer bench.release()
+	names := [4]string{}
+	s := sealing{encoder: e, workbench: bench, encrypt: w.encrypted || e.encrypted}
+	s.header = header{expression: w.expression, version: w.version, codec: w.codec, encoding: names[:0]}
 	if err := s.take(plain[len(w.header) : len(plain)-1]); err != nil {
 		return "", err
 	}
@@ -123,7 +132,7 @@ func (s *sealing) close() error {
 		return nil
 	}
 	s.header.encoding = append(s.header.encoding, encryptionName)
-	ciphertext, err := s.settings.aead.Encrypt(s.payload, s.header.associatedData(nil))
+	ciphertext, err := s.settings.aead.Encrypt(s.payload, s.bind(&s.header))
 	if err != nil {
 		return &fault{kind: ErrUnencrypted, text: "payload could not be encrypted", cause: err}
 	}

@@ -48,17 +48,17 @@ func (d *decoder) admitsMarked() bool { return d.encrypted || d.settings.allowUn
 // unseal brings the payload of an envelope, which is encoded or kept elsewhere, into the form of one where neither is
 // so, and puts what is left of that in place of the input.
 func (d *decoder) unseal(h *header, applied []Encoding) error {
-	payload, err := d.sealed(h)
+	bench := workbenches.Get().(*workbench)
+	defer bench.release()
+	payload, err := d.sealed(h, bench)
 	if err != nil {
 		return err
 	}
 	if d.encrypted {
-		if payload, err = d.decrypt(h, payload); err != nil {
+		if payload, err = d.decrypt(h, bench, payload); err != nil {
 			return err
 		}
 	}
-	bench := workbenches.Get().(*workbench)
-	defer bench.release()
 	for _, encoding := range slices.Backward(applied) {
 		if payload, err = d.decode(encoding, bench, payload); err != nil {
 			return err
@@ -69,11 +69,12 @@ func (d *decoder) unseal(h *header, applied []Encoding) error {
 }
 
 // sealed returns the payload as it came, with all of the input read.
-func (d *decoder) sealed(h *header) (payload []byte, err error) {
+func (d *decoder) sealed(h *header, bench *workbench) (payload []byte, err error) {
 	if !h.hasRef {
-		if payload, err = d.bytes(); err != nil {
+		if payload, err = d.appendBytes(bench.free()); err != nil {
 			return nil, err
 		}
+		bench.keep(payload)
 	}
 	if err := d.endEnvelope(); err != nil {
 		return nil, err
@@ -92,8 +93,8 @@ func (d *decoder) sealed(h *header) (payload []byte, err error) {
 }
 
 // decrypt says no more about what is wrong than that the payload does not open.
-func (d *decoder) decrypt(h *header, payload []byte) ([]byte, error) {
-	plaintext, err := d.settings.aead.Decrypt(payload, h.associatedData(nil))
+func (d *decoder) decrypt(h *header, bench *workbench, payload []byte) ([]byte, error) {
+	plaintext, err := d.settings.aead.Decrypt(payload, bench.bind(h))
 	if err != nil {
 		return nil, &fault{kind: ErrUndecryptable, cause: err, text: "payload of " + h.expression + " cannot be decrypted: " +
 			"it or its header was changed, or its key is not, or no longer, in use here"}
