@@ -24,6 +24,7 @@ type broker struct {
 
 	heartbeatTimeout time.Duration
 	deliveryLimit    int
+	publishTimeout   time.Duration
 	deadLetters      func(queue string) *DeadLetters
 }
 
@@ -48,6 +49,7 @@ func NewBroker(cnf *config.Config, client redis.UniversalClient, opts ...BrokerO
 		shifts:           newShifts(),
 		heartbeatTimeout: defaultHeartbeatTimeout,
 		deliveryLimit:    defaultDeliveryLimit,
+		publishTimeout:   defaultRetryTimeout,
 		deadLetters: func(queue string) *DeadLetters {
 			return NewDeadLetters(client, DeadLettersKey(queue))
 		},
@@ -60,15 +62,17 @@ func NewBroker(cnf *config.Config, client redis.UniversalClient, opts ...BrokerO
 }
 
 // Publish puts the task at the end of the queue that its RoutingKey names, or among the delayed tasks while its ETA
-// lies ahead. An empty RoutingKey is filled with the default queue. The error wraps that of json.Marshal or of the
-// client.
+// lies ahead. An empty RoutingKey is filled with the default queue. While Redis cannot be reached it tries again, as
+// long as WithPublishTimeout says and ctx lets it. The error wraps that of json.Marshal or of the client; the task may
+// have been sent all the same when it is one of the network.
 func (b *broker) Publish(ctx context.Context, signature *tasks.Signature) error {
 	b.AdjustRoutingKey(signature)
 	message, err := json.Marshal(signature)
 	if err != nil {
 		return fmt.Errorf("encode task %s: %w", signature.Name, err)
 	}
-	if err := b.push(ctx, signature, message); err != nil {
+	err = retry(ctx, b.publishTimeout, func() error { return b.push(ctx, signature, message) })
+	if err != nil {
 		return fmt.Errorf("publish task %s: %w", signature.Name, err)
 	}
 	return nil

@@ -161,7 +161,9 @@ func TestWorkerGoesOnWhenRedisComesBack(t *testing.T) {
 	seen.awaitUUIDs(t, "a")
 
 	server.Close()
-	require.Error(t, broker.Publish(context.Background(), task("add", "lost")))
+	short, cancel := context.WithTimeout(context.Background(), glance)
+	defer cancel()
+	require.Error(t, broker.Publish(short, task("add", "lost")))
 	// A closed server keeps the context that ended its blocking commands, and would answer none of them.
 	server.Ctx, server.CtxCancel = context.WithCancel(context.Background())
 	require.NoError(t, server.Restart())

@@ -28,3 +28,10 @@ func WithDeliveryLimit(deliveries int) BrokerOption {
 func WithDeadLetters(letters *DeadLetters) BrokerOption {
 	return func(b *broker) { b.deadLetters = func(string) *DeadLetters { return letters } }
 }
+
+// WithPublishTimeout sets for how long a send is repeated while Redis cannot be reached (default 15 s), before it
+// returns the error. Machinery's worker lets go of the error of a callback that it could not send. Zero leaves it at
+// what the client retries.
+func WithPublishTimeout(timeout time.Duration) BrokerOption {
+	return func(b *broker) { b.publishTimeout = timeout }
+}

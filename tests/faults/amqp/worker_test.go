@@ -85,7 +85,7 @@ func runWorker(text string) error {
 		return err
 	}
 	server := newServer(configOf(a.URL, a.Queue),
-		amqpadapter.WithMaxAttempts(3), amqpadapter.WithPauses(time.Millisecond, 20*time.Millisecond))
+		amqpadapter.WithMaxAttempts(5), amqpadapter.WithPauses(50*time.Millisecond, time.Second))
 	err = server.RegisterTasks(map[string]any{
 		"record": func(id string) error {
 			_, err := fmt.Fprintln(record, id)
