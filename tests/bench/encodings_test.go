@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -97,20 +98,27 @@ func TestEncodedRoundTripsAreEqual(t *testing.T) {
 func BenchmarkEncodings(b *testing.B) {
 	for _, p := range encodedPayloads {
 		for _, e := range encoders {
-			b.Run("payload="+p.name+"/encoder="+e.name, func(b *testing.B) { benchmarkEncoder(b, encodedValues[p.name], e.name) })
+			for _, op := range operations {
+				name := fmt.Sprintf("payload=%s/op=%s/encoder=%s", p.name, op, e.name)
+				b.Run(name, func(b *testing.B) { benchmarkEncoder(b, encodedValues[p.name], op, e.name) })
+			}
 		}
 	}
 }
 
-func benchmarkEncoder(b *testing.B, value any, encoder string) {
+func benchmarkEncoder(b *testing.B, value any, operation, encoder string) {
 	carrier := encoderCarriers[encoder]
 	size, err := carrier.(interface{ size(v any) (int, error) }).size(value)
 	if err != nil {
 		b.Fatal(err)
 	}
+	operations, err := carrier.operations(value)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := carrier.roundTrip(value); err != nil {
+		if err := operations[operation](); err != nil {
 			b.Fatal(err)
 		}
 	}
