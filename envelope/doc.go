@@ -37,6 +37,13 @@
 // lengths. What a field's own tag drops (-, omitempty, omitzero) is its author's choice. Members that a struct
 // has no field for are ignored, or refused with [RefuseUnknownMembers].
 //
+// # Smaller, unreadable, elsewhere
+//
+// Options of a registry say what is done to payloads on their way: [Encodings], such as the compression of package
+// zstdencoding, then encryption ([EncryptAll], [EncryptMarked]) with any AEAD, such as Google Tink's, and at last a
+// payload store for those that are too large for the queue ([WithStore]). Headers stay readable, and cannot be changed
+// under an encrypted payload. An envelope that is not encoded as it has to be is refused.
+//
 // # Errors
 //
 // All errors are, or wrap, an [*Error] with the type and path, and can be told apart with errors.Is. They never
