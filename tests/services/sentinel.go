@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	goredis "github.com/go-redis/redis/v8"
 )
@@ -138,12 +137,17 @@ func (s *Sentinel) knowsReplica(ctx context.Context) error {
 	return nil
 }
 
-// replicates tells why a master has no replica yet that is up to date. WAIT counts those that have acknowledged all.
+// replicates tells why a master has no replica yet that is up to date. WAIT waits for the last write of its connection.
 func replicates(ctx context.Context, master *process) error {
 	client := master.dial()
 	defer client.Close()
-	replicas, err := client.Wait(ctx, 1, time.Second).Result()
-	if err == nil && replicas == 0 {
+	var replicas *goredis.Cmd
+	_, err := client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+		pipe.Set(ctx, "written", "", 0)
+		replicas = pipe.Do(ctx, "wait", 1, 1000)
+		return nil
+	})
+	if err == nil && replicas.Val() == int64(0) {
 		err = errors.New("no replica yet")
 	}
 	return err
