@@ -162,7 +162,9 @@ func (m *Middleware) refuseCallback(groupUUID string, reason error) {
 		if member.GroupUUID != groupUUID {
 			return true
 		}
-		m.refuse(member.ChordCallback, fmt.Errorf("task %q: %w", member.ChordCallback.Name, reason))
+		reason = fmt.Errorf("task %q: %w", member.ChordCallback.Name, reason)
+		m.setFailure(member.ChordCallback, reason)
+		m.noteRefusal(member.ChordCallback, reason)
 		return false
 	})
 }

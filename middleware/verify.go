@@ -13,6 +13,7 @@ import (
 	amqpbackend "github.com/RichardKnop/machinery/v2/backends/amqp"
 	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/google/uuid"
 )
 
 // Verify tells whether a worker would take a task, given as it was received, for
@@ -80,26 +81,33 @@ func (s stamp) due() (time.Time, error) {
 	return eta, err
 }
 
-// refuse ends a task that must not run. Its sender, if it has one, learns that
-// by its FAILURE, as far as that can be told without helping a forger.
+// refuse ends a task without a good signature. Its sender, if it has one, learns
+// that by its FAILURE, as far as that can be told without helping a forger.
 func (m *Middleware) refuse(s *tasks.Signature, reason error) {
-	log.ERROR.Printf("envelope: refused task %q (%q): %v", s.Name, s.UUID, errors.Unwrap(reason))
-	m.report(context.Background(), Observer.Failed, Observation{Task: s.Name, Err: reason})
 	if m.mayFail(s) {
 		// Without its group: on RabbitMQ this would count as an end of one of its members.
-		claimed := &tasks.Signature{UUID: s.UUID, Name: s.Name}
-		if m.server.GetBackend().SetStateFailure(claimed, reason.Error()) != nil {
-			log.ERROR.Printf("envelope: could not set FAILURE of task %q (%q)", s.Name, s.UUID)
-		}
+		m.setFailure(&tasks.Signature{UUID: s.UUID, Name: s.Name}, reason)
 	}
+	m.noteRefusal(s, reason)
+}
+
+func (m *Middleware) noteRefusal(s *tasks.Signature, reason error) {
+	log.ERROR.Printf("envelope: refused task %q (%q): %v", s.Name, s.UUID, errors.Unwrap(reason))
+	m.report(context.Background(), Observer.Failed, Observation{Task: s.Name, Err: reason})
 	m.bury(s, reason)
+}
+
+func (m *Middleware) setFailure(s *tasks.Signature, reason error) {
+	if m.server.GetBackend().SetStateFailure(s, reason.Error()) != nil {
+		log.ERROR.Printf("envelope: could not set FAILURE of task %q (%q)", s.Name, s.UUID)
+	}
 }
 
 // mayFail tells whether FAILURE may be set for a task that is refused. A forger
 // may have given it the UUID of another task, or the name of any key in the
-// result backend: a state that a worker has set already, and what is no state,
-// stays. What nobody has begun is failed: it may be the task that was tampered
-// with, and its sender waits.
+// result backend, such as that of a queue which is empty just now. So what is no
+// state stays, and a state that a worker has set already. What nobody has begun
+// is failed: it may be the task that was tampered with, and its sender waits.
 func (m *Middleware) mayFail(s *tasks.Signature) bool {
 	backend := m.server.GetBackend()
 	if signed, ok := backend.(signedBackend); ok {
@@ -112,7 +120,15 @@ func (m *Middleware) mayFail(s *tasks.Signature) bool {
 	if err == nil {
 		return state.TaskUUID == s.UUID && state.State == tasks.StatePending
 	}
-	return !isForeign(err)
+	return isUUID(s.UUID) && !isForeign(err)
+}
+
+// isUUID tells whether a text is an identifier as Machinery makes them.
+func isUUID(text string) bool {
+	for _, prefix := range []string{"task_", "chord_"} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return uuid.Validate(text) == nil
 }
 
 // isForeign tells whether a backend found something that is no state.

@@ -13,6 +13,7 @@ import (
 	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
 	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -65,6 +66,7 @@ func TestATaskThatNobodySignedNeverRuns(t *testing.T) {
 	w.registerRunning(t, &ran)
 	for i, name := range []string{"wrapped", "plain"} {
 		s := signatureOf(name, "s3cret")
+		s.UUID = "task_" + uuid.NewString()
 		s.OnError = []*tasks.Signature{signatureOf("plain", "x")}
 		require.NoError(t, w.deliver(s))
 		assert.Zero(t, ran)
@@ -151,16 +153,21 @@ func (f *failing) SetStateFailure(*tasks.Signature, string) error {
 
 // A forger may give a task the name of anything in the result backend.
 func TestARefusedTaskOverwritesNothingThatIsNoState(t *testing.T) {
+	someUUID := "task_" + uuid.NewString()
 	for _, c := range []struct {
+		uuid    string
 		err     error
 		failure bool
 	}{
-		{nil, false}, // the state of another
-		{&json.SyntaxError{}, false},
-		{fmt.Errorf("state of task x: %w", &json.UnmarshalTypeError{Value: "number", Type: nil}), false},
-		{io.EOF, false},
-		{errors.New("WRONGTYPE Operation against a key holding the wrong kind of value"), false},
-		{errors.New("redis: nil"), true},
+		{someUUID, nil, false}, // the state of another
+		{someUUID, &json.SyntaxError{}, false},
+		{someUUID, fmt.Errorf("state of task x: %w", &json.UnmarshalTypeError{Value: "number"}), false},
+		{someUUID, io.EOF, false},
+		{someUUID, errors.New("WRONGTYPE Operation against a key holding the wrong kind of value"), false},
+		{someUUID, errors.New("redis: nil"), true},
+		{"chord_" + uuid.NewString(), errors.New("redis: nil"), true},
+		{uuid.NewString(), errors.New("redis: nil"), true},
+		{"machinery_tasks", errors.New("redis: nil"), false}, // a queue that is empty
 	} {
 		backend := &failing{Backend: eagerbackend.New(), err: c.err}
 		broker := &delivering{}
@@ -170,8 +177,8 @@ func TestARefusedTaskOverwritesNothingThatIsNoState(t *testing.T) {
 		require.NoError(t, err)
 		_, err = server.GetBroker().StartConsuming("w", 1, m.NewWorker("w", 1))
 		require.NoError(t, err)
-		require.NoError(t, broker.processor.Process(signatureOf("plain", "text")))
-		assert.Equal(t, c.failure, backend.failed, "%T", c.err)
+		require.NoError(t, broker.processor.Process(&tasks.Signature{UUID: c.uuid, Name: "plain"}))
+		assert.Equal(t, c.failure, backend.failed, "%s %T", c.uuid, c.err)
 	}
 }
 
@@ -180,7 +187,7 @@ func TestARefusedTaskIsNoResultOfItsGroup(t *testing.T) {
 	groups := &groupWatch{Backend: eagerbackend.New()}
 	w.backend.Backend = groups
 	s := signatureOf("plain", "text")
-	s.GroupUUID, s.GroupTaskCount = "group_1", 2
+	s.UUID, s.GroupUUID, s.GroupTaskCount = "task_"+uuid.NewString(), "group_1", 2
 	require.NoError(t, w.deliver(s))
 	assert.Equal(t, []string{""}, groups.failed)
 	assert.Equal(t, "group_1", w.dead.tasks[0].GroupUUID)
