@@ -156,3 +156,50 @@ func (s *site) delayedScore(t *testing.T, uuid string) int64 {
 	}
 	return 0
 }
+
+func TestDueTasksOfAWorkerThatDiedMovingThemAreMovedFirstAndInOrder(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		ctx := context.Background()
+		key := s.cnf.Redis.DelayedTasksKey
+		addDue(t, s, delayed("later", time.Now().Add(-time.Second)))
+		for i, uuid := range []string{"b", "a"} {
+			claimed := &redis.Z{Score: float64(i + 1), Member: message(uuid)}
+			require.NoError(t, s.client.ZAdd(ctx, "{"+key+"}:claimed", claimed).Err())
+		}
+		require.NoError(t, s.client.Set(ctx, "{"+key+"}:claim", "dead", time.Hour).Err())
+		var seen journal
+		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
+		require.Never(t, func() bool { return len(seen.uuids()) > 0 }, glance, tick, "somebody else may be at it")
+		require.NoError(t, s.client.Del(ctx, "{"+key+"}:claim").Err())
+		seen.awaitUUIDs(t, "b", "a", "later")
+		eventually(t, func() bool {
+			return s.client.Exists(ctx, "{"+key+"}:claimed").Val()+s.client.Exists(ctx, "{"+key+"}:claim").Val() == 0
+		})
+	})
+}
+
+func TestIdleWorkerStartsADelayedTaskWhenItIsDue(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		// Were it to wait for its next poll, it would never start.
+		s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
+		broker := newWorkingBroker(s)
+		eta := time.Now().Add(3 * glance)
+		publish(t, broker, delayed("a", eta))
+		var seen journal
+		work(t, broker, 1, &processor{process: seen.add})
+		seen.awaitUUIDs(t, "a")
+		require.False(t, time.Now().Before(eta))
+	})
+}
+
+func TestGarbageAmongDelayedTasksGoesToTheDeadLetters(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
+		garbage := &redis.Z{Score: 1, Member: "garbage\xff"}
+		require.NoError(t, s.client.ZAdd(context.Background(), s.cnf.Redis.DelayedTasksKey, garbage).Err())
+		work(t, newWorkingBroker(s), 1, &processor{})
+		letter := awaitLetters(t, letters, 1)[0]
+		require.Equal(t, "garbage\xff", string(letter.Message))
+		require.Equal(t, s.cnf.Redis.DelayedTasksKey, letter.Queue)
+	})
+}
