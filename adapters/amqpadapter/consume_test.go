@@ -325,7 +325,8 @@ func TestTaskThatKillsWorkersEndsInTheDeadLetters(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "poison", d.CorrelationId)
 	require.Contains(t, d.Headers[amqpadapter.DeathReasonHeader], amqpadapter.ErrTooManyAttempts.Error())
-	require.Equal(t, int32(5), kills.Load(), "once from the queue, and four times from the one beside it")
+	// Once from the queue and four times from the one beside it; a cut while it is moved doubles it.
+	require.GreaterOrEqual(t, kills.Load(), int32(5))
 }
 
 func TestWorkerGoesOnWhenItsQueueIsDeleted(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	stdlog "log"
 	"os"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
+	machinerylog "github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
@@ -28,6 +30,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	machinerylog.Set(stdlog.New(io.Discard, "", 0)) // Machinery logs whole messages
 	goleak.VerifyTestMain(m,
 		// Machinery's server never ends its scheduler.
 		goleak.IgnoreAnyFunction("github.com/robfig/cron/v3.(*Cron).run"),

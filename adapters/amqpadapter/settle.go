@@ -50,8 +50,8 @@ func (c *consumer) handleAgain(d amqp.Delivery) {
 		c.bury(d, ErrTooManyAttempts)
 		return
 	}
-	// Apart from those that were lost with it: one of them may be the cause.
-	c.move(d, c.queue+redeliveredSuffix, n, spread(doubled(c.firstPause/10, c.lastPause, n-1)))
+	// It comes apart from those that were lost with it: one of them may be the cause.
+	c.move(d, c.queue+redeliveredSuffix, n, spread(doubled(c.firstPause, c.lastPause, n-1)))
 }
 
 // process runs a task, and acknowledges the message when there is nothing left to do for it.

@@ -1,0 +1,78 @@
+package amqpadapter
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+)
+
+func TestHeadersSayWhatTheArgumentsAre(t *testing.T) {
+	text := func(s string) tasks.Arg { return tasks.Arg{Type: "string", Value: s} }
+	for want, args := range map[string][]tasks.Arg{
+		"":                            nil,
+		"int64,[]string":              {{Type: "int64", Value: 1}, {Type: "[]string"}},
+		"orders.Order,string":         {text(`{"$envelope":1,"type":"orders.Order","data":{"id":"o-1"}}`), text("plain")},
+		"map[string]orders.Order":     {text(`{"$envelope":1,"type":"map[string]orders.Order","version":2,"data":{}}`)},
+		"orders.Report":               {text(`{"$envelope":1,"type":"orders.Report","encoding":["zstd"],"ref":"sha256:abc"}`)},
+		"string,string,string":        {text(`{"$envelope":1,"type":"no type!","data":1}`), text(`{"$envelope":1,`), text(`{"$envelope":9,"type":"a","data":1}`)},
+		"orders.Large":                {text(`{"$envelope":1,"type":"orders.Large","data":"` + strings.Repeat("x", 1<<20) + `"}`)},
+		strings.Repeat("int64,", 170): nil,
+	} {
+		if args == nil && want != "" {
+			want = strings.Repeat("int64,", 171)[:longestTypes]
+			for range 1000 {
+				args = append(args, tasks.Arg{Type: "int64"})
+			}
+		}
+		headers, err := headersOf(&tasks.Signature{Args: args})
+		require.NoError(t, err)
+		types, _ := headers[TypesHeader].(string)
+		require.Equal(t, want, types)
+		if strings.Contains(want, "orders") {
+			require.Equal(t, "1", headers[FormatHeader])
+		} else {
+			require.NotContains(t, headers, FormatHeader)
+		}
+	}
+}
+
+// The headers of a retry have been read back from the body of the message.
+func TestHeadersSurviveBeingReadBack(t *testing.T) {
+	sent := &tasks.Signature{Headers: tasks.Headers{"n": int64(1) << 60, "f": 0.5, "s": "text", "list": []any{"x", int64(2)}, "table": amqp.Table{"k": int64(3)}}}
+	first, err := headersOf(sent)
+	require.NoError(t, err)
+	body, err := json.Marshal(sent)
+	require.NoError(t, err)
+	again, err := decodeTask([]byte(strings.Replace(string(body), `"Name":""`, `"Name":"add"`, 1)))
+	require.NoError(t, err)
+	second, err := headersOf(again)
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.Equal(t, json.Number("1152921504606846976"), again.Headers["n"], "the signature is left as it was")
+}
+
+func TestHeadersThatAMQPCannotCarryAreRefused(t *testing.T) {
+	_, err := headersOf(&tasks.Signature{Headers: tasks.Headers{"c": make(chan int)}})
+	require.ErrorContains(t, err, "headers")
+	require.Error(t, err)
+}
+
+func TestSizeOfHeadersIsNotUnderrated(t *testing.T) {
+	table := amqp.Table{"a": "text", "b": []any{int64(1), "x"}, "c": amqp.Table{"d": []byte("bytes")}, "e": true}
+	// Each name, value and list has at least its bytes, a type and a length.
+	require.Greater(t, sizeOf(table), len("atextbxcdbytese")+8*4)
+}
+
+func FuzzTypeOf(f *testing.F) {
+	f.Add(`{"$envelope":1,"type":"orders.Order","data":{"id":"o-1"}}`)
+	f.Add(`{"$envelope":1,"type":"a","x":",\"data\":","data":1}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		name, isEnvelope := typeOf(tasks.Arg{Type: "string", Value: text})
+		require.LessOrEqual(t, len(name), longestEnvelopeHeader)
+		require.Equal(t, isEnvelope, name != "string" || isEnvelope)
+	})
+}
