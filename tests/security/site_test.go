@@ -40,6 +40,8 @@ type site struct {
 	push func(t *testing.T, message []byte)
 	// forge puts a state in the place of a task's.
 	forge func(t *testing.T, state *tasks.TaskState)
+	// another is a site of the same kind, where no workers are yet.
+	another func() *site
 }
 
 // sites are where everything is tried.
@@ -54,7 +56,9 @@ func everywhere(t *testing.T, test func(t *testing.T, s *site)) {
 	for name, open := range sites {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // they share nothing, and mostly wait
-			test(t, open(t))
+			s := open(t)
+			s.another = func() *site { return open(t) }
+			test(t, s)
 		})
 	}
 }
