@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	amqpbroker "github.com/RichardKnop/machinery/v2/brokers/amqp"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/config"
+	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+)
+
+// newAMQPBroker makes brokers with a queue of their own.
+func newAMQPBroker(b testing.TB, name string) brokersiface.Broker {
+	b.Helper()
+	cnf := newConfig()
+	useRabbitMQ(b, cnf)
+	cnf.AMQP.QueueDeclareArgs = config.QueueDeclareArgs{"x-expires": 600_000} // of what stands beside the queue too
+	if name == "machinery" {
+		return amqpbroker.New(cnf)
+	}
+	broker := amqpadapter.NewBroker(cnf)
+	b.Cleanup(func() { _ = broker.(io.Closer).Close() })
+	return broker
+}
+
+// processor does nothing but tell that it was called.
+type processor struct{ done func() }
+
+func (p processor) Process(*tasks.Signature) error { p.done(); return nil }
+func (p processor) CustomQueue() string            { return "" }
+func (p processor) PreConsumeHandler() bool        { return true }
+
+var kilobyte = tasks.Arg{Type: "string", Value: strings.Repeat("x", 1000)}
+
+func task() *tasks.Signature {
+	return &tasks.Signature{UUID: "task_of_the_benchmark", Name: "task", Args: []tasks.Arg{kilobyte}}
+}
+
+func publish(b testing.TB, broker brokersiface.Broker, s *tasks.Signature) {
+	if err := broker.Publish(context.Background(), s); err != nil {
+		b.Error(err)
+	}
+}
+
+func BenchmarkRabbitMQBroker(b *testing.B) {
+	for _, name := range amqpBrokers {
+		b.Run("op=send/senders=1/broker="+name, func(b *testing.B) { benchmarkSend(b, newAMQPBroker(b, name), 1) })
+		b.Run("op=send/senders=16/broker="+name, func(b *testing.B) { benchmarkSend(b, newAMQPBroker(b, name), 16) })
+		b.Run("op=done/broker="+name, func(b *testing.B) { benchmarkDone(b, newAMQPBroker(b, name)) })
+	}
+	b.Run("op=due/broker=amqpadapter", func(b *testing.B) { benchmarkDue(b, newAMQPBroker(b, "amqpadapter")) })
+}
+
+func benchmarkSend(b *testing.B, broker brokersiface.Broker, senders int) {
+	publish(b, broker, task()) // connects
+	b.ResetTimer()
+	sendShares(b, broker, senders)
+}
+
+// sendShares sends b.N tasks, in equal shares.
+func sendShares(b *testing.B, broker brokersiface.Broker, senders int) {
+	var sending sync.WaitGroup
+	for sender := range senders {
+		sending.Go(func() {
+			for i := sender; i < b.N; i += senders {
+				publish(b, broker, task())
+			}
+		})
+	}
+	sending.Wait()
+}
+
+// consume processes tasks until the benchmark has ended.
+func consume(b *testing.B, broker brokersiface.Broker, done func()) {
+	broker.SetRegisteredTaskNames([]string{"task"})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = broker.StartConsuming("bench", workers, processor{done})
+	}()
+	b.Cleanup(func() {
+		broker.StopConsuming()
+		<-ended
+	})
+}
+
+func benchmarkDone(b *testing.B, broker brokersiface.Broker) {
+	var running sync.WaitGroup
+	consume(b, broker, running.Done)
+	running.Add(1)
+	publish(b, broker, task())
+	running.Wait()
+
+	running.Add(b.N)
+	b.ResetTimer()
+	sendShares(b, broker, workers)
+	running.Wait()
+	b.StopTimer()
+}
+
+// benchmarkDue times what comes after the moment at which many tasks are due.
+func benchmarkDue(b *testing.B, broker brokersiface.Broker) {
+	var running sync.WaitGroup
+	consume(b, broker, running.Done)
+	var late time.Duration
+	for range b.N {
+		running.Add(dueTasks)
+		eta := time.Now().Add(5 * time.Second)
+		for range dueTasks {
+			s := task()
+			s.ETA = &eta
+			publish(b, broker, s)
+		}
+		if time.Now().After(eta) {
+			b.Fatal("it took too long to send the tasks")
+		}
+		running.Wait()
+		late += time.Since(eta)
+	}
+	b.ReportMetric(late.Seconds()/float64(b.N), dueUnit)
+}
