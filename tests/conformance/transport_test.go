@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"io"
 	"net/url"
 	"testing"
 
@@ -144,12 +145,18 @@ func delayedQueueOf(cnf *config.Config) string { return cnf.DefaultQueue + "-del
 func openRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	useRabbitMQ(t, cnf)
 	return func() *machinery.Server {
-		return machinery.NewServer(cnf, amqpadapter.NewBroker(cnf), amqpadapter.NewBackend(cnf), eagerlock.New())
+		broker := amqpadapter.NewBroker(cnf)
+		t.Cleanup(func() { _ = broker.(io.Closer).Close() })
+		return machinery.NewServer(cnf, broker, amqpadapter.NewBackend(cnf), eagerlock.New())
 	}
 }
 
 func openMachineryRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	useRabbitMQ(t, cnf)
+	// By default Machinery's broker makes a queue for each delay that lives twice as
+	// long as the delay. On a machine too busy to publish to it in time, the task
+	// vanishes with the queue.
+	cnf.AMQP.DelayedQueue = delayedQueueOf(cnf)
 	return func() *machinery.Server {
 		return machinery.NewServer(cnf, amqpbroker.New(cnf), amqpbackend.New(cnf), eagerlock.New())
 	}
@@ -165,10 +172,6 @@ func useRabbitMQ(t *testing.T, cnf *config.Config) {
 		ExchangeType:  "direct",
 		BindingKey:    cnf.DefaultQueue,
 		PrefetchCount: 8,
-		// By default Machinery makes a queue for each delay that lives twice as
-		// long as the delay. On a machine too busy to publish to it in time, the
-		// task vanishes with the queue.
-		DelayedQueue: delayedQueueOf(cnf),
 	}
 	t.Cleanup(func() {
 		connection, err := amqp.Dial(address)
@@ -177,8 +180,10 @@ func useRabbitMQ(t *testing.T, cnf *config.Config) {
 		channel, err := connection.Channel()
 		require.NoError(t, err)
 		for _, queue := range []string{cnf.DefaultQueue, customQueueOf(cnf), delayedQueueOf(cnf)} {
-			_, err = channel.QueueDelete(queue, false, false, false)
-			require.NoError(t, err)
+			for _, suffix := range []string{"", ".redelivered", ".dead"} { // package amqpadapter's beside it
+				_, err = channel.QueueDelete(queue+suffix, false, false, false)
+				require.NoError(t, err)
+			}
 		}
 		require.NoError(t, channel.ExchangeDelete(cnf.AMQP.Exchange, false, false))
 	})
