@@ -173,12 +173,26 @@ func TestGarbageIsNotReplayed(t *testing.T) {
 		eventually(t, closed(ended))
 
 		require.ErrorIs(t, letters.Replay(ctx, id), redisadapter.ErrNoTask)
-		bury(t, letters, task("add", "a"))
+		good := task("add", "a")
+		good.RoutingKey = s.cnf.DefaultQueue
+		bury(t, letters, good)
 		replayed, err := letters.ReplayAll(ctx)
 		require.NoError(t, err)
 		require.Equal(t, 1, replayed)
 		require.Equal(t, id, awaitLetters(t, letters, 1)[0].ID)
 	})
+}
+
+func TestTaskWithoutAQueueIsNotReplayed(t *testing.T) {
+	s, _ := embedded(t)
+	ctx := context.Background()
+	letters := newLetters(s)
+	bury(t, letters, task("add", "a"))
+	require.ErrorIs(t, letters.Replay(ctx, awaitLetters(t, letters, 1)[0].ID), redisadapter.ErrNoQueue)
+	replayed, err := letters.ReplayAll(ctx)
+	require.NoError(t, err)
+	require.Zero(t, replayed)
+	require.Equal(t, 1, count(t, letters))
 }
 
 func TestAllDeadLettersAreReplayedInOrder(t *testing.T) {

@@ -38,7 +38,7 @@ func (s *site) list(t *testing.T, key string) []string {
 	return messages
 }
 
-// processing returns what the only consumer holds.
+// processing returns what the only living consumer holds.
 func (s *site) processing(t *testing.T) []string {
 	t.Helper()
 	return s.list(t, s.key("processing:"+s.consumer(t)))
@@ -46,7 +46,7 @@ func (s *site) processing(t *testing.T) []string {
 
 func (s *site) consumer(t *testing.T) string {
 	t.Helper()
-	consumers, err := s.client.ZRange(context.Background(), s.key("consumers"), 0, -1).Result()
+	consumers, err := s.client.ZRevRange(context.Background(), s.key("consumers"), 0, 0).Result()
 	require.NoError(t, err)
 	require.Len(t, consumers, 1)
 	return consumers[0]

@@ -1,6 +1,8 @@
 package redisadapter_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -56,4 +58,79 @@ func Example() {
 	// Output:
 	// 7
 	// <nil>
+}
+
+// Workers share the broker of their server, and worker.Quit stops them all. Quit stops one.
+func ExampleQuit() {
+	embedded, err := miniredis.Run()
+	if err != nil {
+		panic(err)
+	}
+	defer embedded.Close()
+	client := redis.NewClient(&redis.Options{Addr: embedded.Addr()})
+	defer client.Close()
+
+	cnf := &config.Config{DefaultQueue: "machinery_tasks", NoUnixSignals: true}
+	server := machinery.NewServer(cnf,
+		redisadapter.NewBroker(cnf, client),
+		redisadapter.NewBackend(cnf, client),
+		eager.New(),
+	)
+	first, second := server.NewWorker("first", 2), server.NewWorker("second", 2)
+	firstEnded, secondEnded := make(chan error, 1), make(chan error, 1)
+	first.LaunchAsync(firstEnded)
+	second.LaunchAsync(secondEnded)
+
+	if err := redisadapter.Quit(first); err != nil {
+		panic(err)
+	}
+	fmt.Println("first:", <-firstEnded)
+	second.Quit()
+	fmt.Println("second:", <-secondEnded)
+	// Output:
+	// first: <nil>
+	// second: <nil>
+}
+
+// Dead letters of the broker, and those of the middleware (middleware.WithDeadLetters), in one place.
+func ExampleNewDeadLetters() {
+	embedded, err := miniredis.Run()
+	if err != nil {
+		panic(err)
+	}
+	defer embedded.Close()
+	client := redis.NewClient(&redis.Options{Addr: embedded.Addr()})
+	defer client.Close()
+
+	letters := redisadapter.NewDeadLetters(client, "dead_letters", redisadapter.KeepDeadLetters(1000))
+	cnf := &config.Config{DefaultQueue: "machinery_tasks"}
+	broker := redisadapter.NewBroker(cnf, client,
+		redisadapter.WithDeadLetters(letters),
+		redisadapter.WithDeliveryLimit(5),
+	)
+
+	ctx := context.Background()
+	signature := &tasks.Signature{Name: "add", UUID: "task_1", RoutingKey: "machinery_tasks"}
+	if err := letters.Push(ctx, signature, errors.New("could not be restored")); err != nil {
+		panic(err)
+	}
+	list, err := letters.List(ctx, "", 10)
+	if err != nil {
+		panic(err)
+	}
+	for _, letter := range list {
+		fmt.Println(letter.Signature.UUID, letter.Reason)
+	}
+	replayed, err := letters.ReplayAll(ctx)
+	if err != nil {
+		panic(err)
+	}
+	waiting, err := broker.GetPendingTasks("")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(replayed, "replayed,", len(waiting), "waiting")
+	// Output:
+	// task_1 could not be restored
+	// 1 replayed, 1 waiting
 }

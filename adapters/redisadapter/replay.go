@@ -12,11 +12,14 @@ import (
 // replayPage is how many dead letters ReplayAll reads at a time.
 const replayPage = 100
 
+// ErrNoQueue is returned for a task that does not say to which queue it belongs, because it was never sent.
+var ErrNoQueue = errors.New("task names no queue")
+
 // Replay sends the task of a dead letter again, to the end of the queue that its RoutingKey names, else that it was
 // received from, and removes the dead letter. It is sent to be run now, as it was sent at first: without an ETA, and
 // without what was counted meanwhile. Where Redis fails in between, the task is sent and its dead letter stays.
 //
-// The error wraps ErrNoDeadLetter, ErrNoTask for a message that would only come back, or the client's.
+// The error wraps ErrNoDeadLetter, ErrNoTask for a message that would only come back, ErrNoQueue, or the client's.
 func (d *DeadLetters) Replay(ctx context.Context, id string) error {
 	letter, err := d.Get(ctx, id)
 	if err != nil {
@@ -26,7 +29,7 @@ func (d *DeadLetters) Replay(ctx context.Context, id string) error {
 }
 
 // ReplayAll replays all dead letters that are there when it begins, oldest first, and returns how many. Those that are
-// no tasks stay.
+// no tasks, or name no queue, stay.
 func (d *DeadLetters) ReplayAll(ctx context.Context) (int, error) {
 	newest, err := d.client.XRevRangeN(ctx, d.key, "+", "-", 1).Result()
 	if err != nil {
@@ -46,8 +49,9 @@ func (d *DeadLetters) ReplayAll(ctx context.Context) (int, error) {
 			switch {
 			case err == nil:
 				replayed++
-			// Somebody else replays them too, or drops them.
-			case !errors.Is(err, ErrNoTask) && !errors.Is(err, ErrNoDeadLetter):
+			case errors.Is(err, ErrNoTask), errors.Is(err, ErrNoQueue):
+			case errors.Is(err, ErrNoDeadLetter): // somebody else replays them too, or drops them
+			default:
 				return replayed, err
 			}
 		}
@@ -75,6 +79,9 @@ func asSent(letter DeadLetter) (message []byte, queue string, err error) {
 	queue = signature.RoutingKey
 	if queue == "" {
 		queue = letter.Queue
+	}
+	if queue == "" {
+		return nil, "", ErrNoQueue
 	}
 	_, counted := signature.Headers[middleware.AttemptsHeader]
 	if !counted && signature.ETA == nil {
