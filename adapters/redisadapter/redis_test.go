@@ -117,7 +117,7 @@ func onEveryTopology(t *testing.T, test func(t *testing.T, s *site)) {
 	})
 }
 
-func realRedis(t *testing.T) *redis.Options {
+func realRedis(t testing.TB) *redis.Options {
 	url := os.Getenv("REDIS_URL")
 	if url == "" && os.Getenv("CI") == "true" {
 		t.Fatal("REDIS_URL is not set: CI must test on a real Redis")
