@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -182,7 +181,14 @@ func (f *signedForm) array(elements []any) {
 }
 
 func (f *signedForm) object(members map[string]any, without ...string) {
-	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(members)), func(key string) bool { return slices.Contains(without, key) })
+	var few [8]string // most tasks have few headers
+	keys := few[:0]
+	for key := range members {
+		if !slices.Contains(without, key) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
 	f.number(len(keys))
 	for _, key := range keys {
 		if !utf8.ValidString(key) {
