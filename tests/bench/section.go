@@ -2,7 +2,7 @@ package main
 
 // sections are what RESULTS.md consists of, in its order. A new one is a file
 // with its section, a file with its benchmarks, and a line here.
-var sections = []section{peers, machineryAlone, linearity, encodings, wrapping, throughput, memory, rabbitMQBroker}
+var sections = []section{peers, machineryAlone, linearity, encodings, wrapping, signing, throughput, memory, rabbitMQBroker, redisBroker}
 
 // A section is one benchmark function, how to run it, and how to show what it measured.
 type section struct {
