@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2"
+	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+	"github.com/machinery-envelope/machinery-envelope/middleware"
+)
+
+var redisServers = map[string]func(testing.TB) *machinery.Server{
+	"machinery":    machineryOnRedis,
+	"redisadapter": adapterOnRedis,
+}
+
+// adapterOnRedis is a server with our broker and backend.
+func adapterOnRedis(b testing.TB) *machinery.Server {
+	b.Helper()
+	cnf, client := newConfig(), redis.NewClient(redisOptions(b))
+	cnf.Redis.DelayedTasksKey = cnf.DefaultQueue + "-delayed"
+	b.Cleanup(func() { _ = client.Close() })
+	return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), eagerlock.New())
+}
+
+func BenchmarkRedisBroker(b *testing.B) {
+	for _, way := range redisWays {
+		b.Run("op=send/senders=1/way="+way, func(b *testing.B) { benchmarkSendOnRedis(b, redisServers[way](b), 1) })
+		b.Run("op=send/senders=8/way="+way, func(b *testing.B) { benchmarkSendOnRedis(b, redisServers[way](b), 8) })
+		b.Run("op=done/way="+way, func(b *testing.B) { benchmarkDoneOnRedis(b, redisServers[way](b)) })
+	}
+	b.Run("op=due/way=redisadapter", func(b *testing.B) { benchmarkDueOnRedis(b, adapterOnRedis(b)) })
+	b.Run("op=await/way=redisadapter", func(b *testing.B) { benchmarkAwaitOnRedis(b, adapterOnRedis(b)) })
+}
+
+func sendSmall(b testing.TB, server *machinery.Server) {
+	arg := tasks.Arg{Type: "int64", Value: int64(1)}
+	if _, err := server.SendTask(&tasks.Signature{Name: "task", Args: []tasks.Arg{arg}}); err != nil {
+		b.Error(err)
+	}
+}
+
+// sendAll sends b.N tasks, in equal shares.
+func sendAll(b *testing.B, server *machinery.Server, senders int) {
+	var sending sync.WaitGroup
+	for sender := range senders {
+		sending.Go(func() {
+			for i := sender; i < b.N; i += senders {
+				sendSmall(b, server)
+			}
+		})
+	}
+	sending.Wait()
+}
+
+func benchmarkSendOnRedis(b *testing.B, server *machinery.Server, senders int) {
+	removeQueue(b, server)
+	sendSmall(b, server) // connects
+	b.ResetTimer()
+	sendAll(b, server, senders)
+}
+
+// removeQueue removes in the end what no worker took.
+func removeQueue(b *testing.B, server *machinery.Server) {
+	client := redis.NewClient(redisOptions(b))
+	b.Cleanup(func() {
+		client.Del(context.Background(), server.GetConfig().DefaultQueue)
+		_ = client.Close()
+	})
+}
+
+func benchmarkDoneOnRedis(b *testing.B, server *machinery.Server) {
+	var running sync.WaitGroup
+	err := server.RegisterTask("task", func(int64) error {
+		running.Done()
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	running.Add(b.N)
+	sendAll(b, server, workers)
+	b.ResetTimer()
+	launch(b, server)
+	running.Wait()
+	b.StopTimer()
+}
+
+// benchmarkDueOnRedis times what comes after the moment at which many tasks are due.
+func benchmarkDueOnRedis(b *testing.B, server *machinery.Server) {
+	var running sync.WaitGroup
+	err := server.RegisterTask("task", func(int64) error {
+		running.Done()
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	launch(b, server)
+	var late time.Duration
+	for range b.N {
+		running.Add(dueTasks)
+		eta := time.Now().Add(5 * time.Second)
+		for range dueTasks {
+			arg := tasks.Arg{Type: "int64", Value: int64(1)}
+			if _, err := server.SendTask(&tasks.Signature{Name: "task", ETA: &eta, Args: []tasks.Arg{arg}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if time.Now().After(eta) {
+			b.Fatal("it took too long to send the tasks")
+		}
+		running.Wait()
+		late += time.Since(eta)
+	}
+	b.ReportMetric(late.Seconds()/float64(b.N), dueUnit)
+}
+
+// benchmarkAwaitOnRedis times what comes after the end of a task's function.
+func benchmarkAwaitOnRedis(b *testing.B, server *machinery.Server) {
+	m, err := middleware.Install(server, envelope.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan time.Time, 1)
+	err = m.RegisterTask("task", func(n int64) (int64, error) {
+		// Long enough for Await to wait already.
+		time.Sleep(5 * time.Millisecond)
+		ended <- time.Now()
+		return n, nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	launch(b, server)
+	ctx := context.Background()
+	waits := make([]time.Duration, b.N)
+	b.ResetTimer()
+	for i := range waits {
+		signature, err := m.Signature(ctx, "task", int64(i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		result, err := m.SendTask(ctx, signature)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := middleware.Await[int64](ctx, m, result); err != nil {
+			b.Fatal(err)
+		}
+		waits[i] = time.Since(<-ended)
+	}
+	b.StopTimer()
+	slices.Sort(waits)
+	b.ReportMetric(waits[len(waits)/2].Seconds(), awaitUnit)
+}
