@@ -340,3 +340,25 @@ func TestWhatCannotBeEncryptedIsNotSent(t *testing.T) {
 	require.ErrorIs(t, err, errCodec)
 	require.EqualError(t, err, "[]any: payload could not be encrypted")
 }
+
+func TestWhatEncodingMakesTooLongIsNotSent(t *testing.T) {
+	fits := marshal(t, newClinic(t, envelope.EncryptAll(testAEAD{})), repetitive)
+	exact := envelope.MaxBytes(len(fits))
+	assert.Equal(t, repetitive, roundTrip(t, newClinic(t, exact, envelope.EncryptAll(testAEAD{})), repetitive))
+	requireTooLarge(t, newClinic(t, exact, envelope.EncryptAll(testAEAD{})), repetitive+"aaa", "MaxBytes")
+
+	plain := len(marshal(t, newOpenClinic(t), repetitive))
+	store := memoryStore{}
+	r := newClinic(t, envelope.MaxBytes(plain), envelope.Encodings(doubling{}), envelope.EncryptMarked(testAEAD{}), envelope.WithStore(store, 0))
+	requireTooLarge(t, r, repetitive, "MaxBytes")
+	assert.Empty(t, store, "what nobody could read is not kept")
+}
+
+// doubling makes payloads longer.
+type doubling struct{ xorEncoding }
+
+func (doubling) Name() string { return "doubling" }
+
+func (doubling) AppendEncode(dst, data []byte) ([]byte, error) {
+	return append(append(dst, data...), data...), nil
+}
