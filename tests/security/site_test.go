@@ -40,8 +40,15 @@ type site struct {
 	push func(t *testing.T, message []byte)
 	// forge puts a state in the place of a task's.
 	forge func(t *testing.T, state *tasks.TaskState)
+	// newDeadLetters makes those of the adapter.
+	newDeadLetters func(t *testing.T) deadLetters
 	// another is a site of the same kind, where no workers are yet.
 	another func() *site
+}
+
+type deadLetters interface {
+	middleware.DeadLetters
+	ReplayAll(ctx context.Context) (int, error)
 }
 
 // sites are where everything is tried.
@@ -88,6 +95,11 @@ func redisSite(t *testing.T, url string) *site {
 		push: func(t *testing.T, message []byte) {
 			require.NoError(t, client.RPush(t.Context(), cnf.DefaultQueue, message).Err())
 		},
+		newDeadLetters: func(t *testing.T) deadLetters {
+			key := cnf.DefaultQueue + "-letters"
+			t.Cleanup(func() { _ = client.Del(context.Background(), key).Err() })
+			return redisadapter.NewDeadLetters(client, key)
+		},
 		forge: func(t *testing.T, state *tasks.TaskState) {
 			require.NoError(t, client.Set(t.Context(), state.TaskUUID, marshal(t, state), time.Minute).Err())
 		},
@@ -107,7 +119,7 @@ func rabbitSite(t *testing.T) *site {
 	channel, err := connection.Channel()
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		for _, queue := range []string{cnf.DefaultQueue, cnf.AMQP.DelayedQueue} {
+		for _, queue := range []string{cnf.DefaultQueue, cnf.AMQP.DelayedQueue, cnf.DefaultQueue + ".dead"} {
 			_, _ = channel.QueueDelete(queue, false, false, false)
 		}
 		_ = channel.ExchangeDelete(cnf.AMQP.Exchange, false, false)
@@ -122,6 +134,16 @@ func rabbitSite(t *testing.T) *site {
 			return machinery.NewServer(cnf, amqpadapter.NewBroker(cnf), amqpadapter.NewBackend(cnf), eagerlock.New())
 		},
 		push: func(t *testing.T, message []byte) { publish(t, cnf.DefaultQueue, cnf.DefaultQueue, message) },
+		newDeadLetters: func(t *testing.T) deadLetters {
+			queue := cnf.DefaultQueue + "-letters"
+			letters, err := amqpadapter.NewDeadLetters(t.Context(), address, queue)
+			require.NoError(t, err)
+			t.Cleanup(func() {
+				_ = letters.Close()
+				_, _ = channel.QueueDelete(queue, false, false, false)
+			})
+			return letters
+		},
 		forge: func(t *testing.T, state *tasks.TaskState) {
 			expiry := int32(cnf.ResultsExpireIn * 1000)
 			_, err := channel.QueueDeclare(state.TaskUUID, false, true, false, false, amqp.Table{"x-message-ttl": expiry, "x-expires": expiry})
@@ -164,10 +186,17 @@ func (s *site) join(t *testing.T, types *envelope.Registry, opts ...middleware.O
 // launch runs a worker until the test has ended. When it returns, the worker has its queue.
 func (p *party) launch(t *testing.T) {
 	require.NoError(t, p.RegisterTask("ready", func() error { return nil }))
+	p.work(t)
+	_, err := await[struct{}](t, p, p.send(t, "ready"))
+	require.NoError(t, err)
+}
+
+// work runs a worker until quit is called or the test has ended.
+func (p *party) work(t *testing.T) (quit func()) {
 	ended := make(chan error, 1)
 	worker := p.NewWorker("security", 4)
 	worker.LaunchAsync(ended)
-	t.Cleanup(func() {
+	quit = sync.OnceFunc(func() {
 		worker.Quit()
 		select {
 		case <-ended:
@@ -175,8 +204,8 @@ func (p *party) launch(t *testing.T) {
 			t.Error("the worker did not stop")
 		}
 	})
-	_, err := await[struct{}](t, p, p.send(t, "ready"))
-	require.NoError(t, err)
+	t.Cleanup(quit)
+	return quit
 }
 
 func (p *party) send(t *testing.T, name string, args ...any) middleware.Result {
