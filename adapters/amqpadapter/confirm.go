@@ -43,8 +43,6 @@ func newConfirmChannel(l *link, channel *amqp.Channel) *confirmChannel {
 	}
 }
 
-func (c *confirmChannel) outstanding() int { return len(c.slots) }
-
 // publish returns when the message was confirmed, or will not be.
 func (c *confirmChannel) publish(ctx context.Context, m message) error {
 	if err := m.check(c.link.connection.Config.FrameSize); err != nil {

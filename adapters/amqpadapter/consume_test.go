@@ -210,7 +210,7 @@ func TestUnknownTasksGoToOthersOnTheQueue(t *testing.T) {
 }
 
 func TestUnknownTasksDoNotSpin(t *testing.T) {
-	logs := captureLogs(t)
+	logs := captureLogs()
 	cnf := rabbitMQ(t)
 	broker := newBroker(t, cnf)
 	// A queue of the test's own gets a copy each time the task comes round.

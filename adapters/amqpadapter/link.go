@@ -9,19 +9,15 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// mostChannels is how many channels share the messages of a busy publisher: each is a process in RabbitMQ, and a few
-// let it work on several messages at once.
-const mostChannels = 4
-
 // A link is one connection for publishing, with what was opened and declared on it.
 type link struct {
 	connection *connection
 	blocked    atomic.Bool // RabbitMQ takes no messages at present
 
-	// opening lets one goroutine at a time open a channel.
-	opening  gate
-	mu       sync.Mutex
-	channels []*confirmChannel
+	// opening lets one goroutine at a time open the channel that all messages share: on one, RabbitMQ confirms many at
+	// once, which makes it the fastest way even for many goroutines.
+	opening gate
+	confirm *confirmChannel
 
 	// declaring lets one goroutine at a time declare, on a channel of its own: what RabbitMQ refuses closes the channel.
 	declaring    gate
@@ -79,48 +75,28 @@ func (l *link) declare(d declaration) error {
 // forget makes everything be declared again.
 func (l *link) forget() { l.declared.Clear() }
 
-// channel returns the channel with the least to do. It opens another one while all have something to do.
+// channel returns the open channel for publishing.
 func (l *link) channel(ctx context.Context) (*confirmChannel, error) {
-	idlest, n := l.idlest()
-	if idlest != nil && (idlest.outstanding() == 0 || n == mostChannels) {
-		return idlest, nil
-	}
 	if err := l.opening.enter(ctx); err != nil {
 		return nil, err
 	}
-	var opened *confirmChannel
-	err := await(ctx, func() error {
+	if l.confirm != nil && !l.confirm.channel.IsClosed() {
 		defer l.opening.leave()
-		var err error
+		return l.confirm, nil
+	}
+	var opened *confirmChannel
+	err := await(ctx, func() (err error) {
+		defer l.opening.leave()
 		opened, err = l.open()
 		return err
 	})
-	return opened, err
-}
-
-func (l *link) idlest() (idlest *confirmChannel, n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	open := l.channels[:0]
-	for _, c := range l.channels {
-		if c.channel.IsClosed() {
-			continue
-		}
-		open = append(open, c)
-		if idlest == nil || c.outstanding() < idlest.outstanding() {
-			idlest = c
-		}
+	if err != nil {
+		return nil, err
 	}
-	clear(l.channels[len(open):])
-	l.channels = open
-	return idlest, len(open)
+	return opened, nil
 }
 
-// open adds a channel, unless there are enough meanwhile.
 func (l *link) open() (*confirmChannel, error) {
-	if idlest, n := l.idlest(); n == mostChannels {
-		return idlest, nil
-	}
 	channel, err := l.connection.Channel()
 	if err != nil {
 		return nil, err
@@ -128,11 +104,8 @@ func (l *link) open() (*confirmChannel, error) {
 	if err := channel.Confirm(false); err != nil {
 		return nil, err
 	}
-	opened := newConfirmChannel(l, channel)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.channels = append(l.channels, opened)
-	return opened, nil
+	l.confirm = newConfirmChannel(l, channel)
+	return l.confirm, nil
 }
 
 // messageIDs are unique on a channel, which is all that a returned message is told by.

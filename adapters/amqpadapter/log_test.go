@@ -3,18 +3,19 @@ package amqpadapter_test
 import (
 	"bytes"
 	"errors"
-	stdlog "log"
 	"sync"
 	"testing"
 
-	machinerylog "github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/stretchr/testify/require"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 )
 
-// logbook is a buffer that may be read while others write.
+// logs is where Machinery's loggers write to, from the beginning: its brokers log in goroutines that nobody can wait for.
+var logs logbook
+
+// logbook keeps what was logged since a test has asked for it.
 type logbook struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -32,24 +33,15 @@ func (l *logbook) String() string {
 	return l.text.String()
 }
 
-// captureLogs returns what is logged until the test ends.
-func captureLogs(t *testing.T) *logbook {
-	debug, info, warning := machinerylog.DEBUG, machinerylog.INFO, machinerylog.WARNING
-	failure, fatal := machinerylog.ERROR, machinerylog.FATAL
-	t.Cleanup(func() {
-		machinerylog.SetDebug(debug)
-		machinerylog.SetInfo(info)
-		machinerylog.SetWarning(warning)
-		machinerylog.SetError(failure)
-		machinerylog.SetFatal(fatal)
-	})
-	captured := new(logbook)
-	machinerylog.Set(stdlog.New(captured, "", 0))
-	return captured
+func captureLogs() *logbook {
+	logs.mu.Lock()
+	defer logs.mu.Unlock()
+	logs.text.Reset()
+	return &logs
 }
 
 func TestLogsNameTasksAndNeverShowWhatTheyCarry(t *testing.T) {
-	logs := captureLogs(t) // set back after the broker has ended
+	logs := captureLogs()
 	cnf := rabbitMQ(t)
 	broker := newBroker(t, cnf, quickly, amqpadapter.WithMaxAttempts(2))
 	ended := work(t, broker, 1, &processor{process: func(*tasks.Signature) error { return errors.New("secret is not int64") }})

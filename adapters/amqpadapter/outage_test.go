@@ -46,7 +46,7 @@ func TestLostConnectionsLoseNoTask(t *testing.T) {
 }
 
 func TestOutageIsWaitedOutAndLoggedOnce(t *testing.T) {
-	logs := captureLogs(t)
+	logs := captureLogs()
 	cnf := rabbitMQ(t)
 	wire := proxy(t, cnf)
 	broker := newBroker(t, wire.cnf)
@@ -89,7 +89,7 @@ func TestPublishDoesNotHangOnARabbitMQThatReadsNothing(t *testing.T) {
 	seen.awaits(t, "a")
 	wire.hold()
 
-	large := tasks.Arg{Type: "string", Value: string(make([]byte, 1<<20))}
+	large := tasks.Arg{Type: "string", Value: strings.Repeat("x", 1<<20)}
 	var group sync.WaitGroup
 	began := time.Now()
 	for range 16 {

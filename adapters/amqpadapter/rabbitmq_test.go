@@ -30,7 +30,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	machinerylog.Set(stdlog.New(io.Discard, "", 0)) // Machinery logs whole messages
+	machinerylog.Set(stdlog.New(&logs, "", 0))
 	goleak.VerifyTestMain(m,
 		// Machinery's server never ends its scheduler.
 		goleak.IgnoreAnyFunction("github.com/robfig/cron/v3.(*Cron).run"),
