@@ -14,10 +14,10 @@ import (
 // followPause is how often the backend is asked for tours that workers elsewhere have found.
 const followPause = 250 * time.Millisecond
 
-// follow counts the tours that workers elsewhere find, until stop is called. RabbitMQ hands out each result once, and
-// waiting for the chord takes it: there, nothing is to be seen before the end.
+// follow counts the tours that workers elsewhere find, until stop is called. Where results are handed out once, waiting
+// for the chord takes them, and nothing is to be seen before the end.
 func (j *job) follow(ctx context.Context) (stop func()) {
-	if j.server.GetBackend().IsAMQP() {
+	if !j.transport.keepsResults() {
 		return func() {}
 	}
 	left := slices.Clone(j.flow.group())
@@ -44,6 +44,8 @@ func (j *job) follow(ctx context.Context) (stop func()) {
 
 // look counts what has been found of a group, and returns the signatures that are left.
 func (j *job) look(ctx context.Context, group []*tasks.Signature) []*tasks.Signature {
+	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
 	backend := j.server.GetBackend()
 	return slices.DeleteFunc(group, func(signature *tasks.Signature) bool {
 		state, err := backend.GetState(signature.UUID)

@@ -54,7 +54,7 @@ func (j *job) solve(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if j.options.showWire {
+	if j.options.showWire && j.transport.keepsResults() {
 		wire.showResults(j.flow)
 	}
 	return report, nil

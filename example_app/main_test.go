@@ -16,7 +16,7 @@ import (
 )
 
 // patience is for machines that are slow, and busy with other things.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	quietMachinery(os.Stderr)

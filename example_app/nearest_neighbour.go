@@ -16,7 +16,7 @@ func (s NearestNeighbour) Name() string { return "nearest neighbour" }
 // Solve implements Strategy.
 func (s NearestNeighbour) Solve(_ context.Context, problem Problem) (Tour, error) {
 	if s.Start < 0 || s.Start >= len(problem.Cities) {
-		return Tour{}, fmt.Errorf("cannot start at city %d of %d", s.Start, len(problem.Cities))
+		return Tour{}, NoSuchCity{City: s.Start, Cities: len(problem.Cities)}
 	}
 
 	order := make([]int, len(problem.Cities))
@@ -35,3 +35,13 @@ func (s NearestNeighbour) Solve(_ context.Context, problem Problem) (Tour, error
 	}
 	return Tour{Order: order, Length: problem.Length(order)}, nil
 }
+
+// NoSuchCity is the error of asking for a city that the problem does not have. It is registered, so it
+// keeps its type on the way to who awaits the result.
+type NoSuchCity struct {
+	City   int `json:"city"`
+	Cities int `json:"cities"`
+}
+
+// Error implements error.
+func (e NoSuchCity) Error() string { return fmt.Sprintf("there is no city %d of %d", e.City, e.Cities) }

@@ -17,5 +17,6 @@ func newRegistry(options ...envelope.Option) (*envelope.Registry, error) {
 	envelope.MustRegister[Found](r, "tsp.Found")
 	envelope.MustRegister[Summary](r, "tsp.Summary")
 	envelope.MustRegister[Report](r, "tsp.Report")
+	envelope.MustRegister[NoSuchCity](r, "tsp.NoSuchCity")
 	return r, r.Check()
 }

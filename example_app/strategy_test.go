@@ -178,10 +178,10 @@ func TestStrategiesRefuse(t *testing.T) {
 		want     string
 	}{
 		"nothing to improve": {OrOpt{From: TwoOpt{}}, "the strategy has no other to start from"},
-		"start too far":      {TwoOpt{From: NearestNeighbour{Start: 5}}, "cannot start at city 5 of 5"},
+		"start too far":      {TwoOpt{From: NearestNeighbour{Start: 5}}, "there is no city 5 of 5"},
 		"nothing to anneal":  {SimulatedAnnealing{}, "the strategy has no other to start from"},
 		"nothing to fail at": {Flaky{}, "the strategy has no other to start from"},
-		"negative start":     {OrOpt{From: NearestNeighbour{Start: -1}}, "cannot start at city -1 of 5"},
+		"negative start":     {OrOpt{From: NearestNeighbour{Start: -1}}, "there is no city -1 of 5"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ const (
 	improveTask   = "tsp.improve"
 	summarizeTask = "tsp.summarize"
 	reportTask    = "tsp.report"
+	lengthTask    = "tsp.length"
 )
 
 // newTasks are the functions that a worker runs. What it finds is shown to found as well.
@@ -28,6 +29,7 @@ func newTasks(worker string, found func(Found)) map[string]any {
 		},
 		summarizeTask: summarize,
 		reportTask:    report,
+		lengthTask:    length,
 	}
 }
 
@@ -55,4 +57,17 @@ func report(_ context.Context, problem Problem, summary Summary) (Report, error)
 		return Report{}, fmt.Errorf("the best tour is wrong: %w", err)
 	}
 	return Report{Summary: summary, Verdict: problem.verdict(summary.Best)}, nil
+}
+
+// length measures the round trip in the given order. The workflow does without it: it is for senders in other languages,
+// with a list and a number that Machinery carries by itself.
+func length(_ context.Context, problem Problem, order []int64) (int64, error) {
+	cities := make([]int, len(order))
+	for i, city := range order {
+		if city < 0 || city >= int64(len(problem.Cities)) {
+			return 0, NoSuchCity{City: int(city), Cities: len(problem.Cities)}
+		}
+		cities[i] = int(city)
+	}
+	return int64(problem.Length(cities)), nil
 }

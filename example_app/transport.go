@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"time"
 
@@ -57,6 +58,8 @@ type transport struct {
 	broker service
 	// results is the broker, unless results are kept elsewhere.
 	results service
+	// closers are the parts that hold connections of their own.
+	closers []io.Closer
 }
 
 // newTransport makes the transport between two addresses, without opening it. No address for results means that the
@@ -117,19 +120,32 @@ func (t *transport) newServer() *machinery.Server {
 	}
 	t.broker.configure(cnf, t.queue)
 	t.results.configure(cnf, t.queue)
-	return machinery.NewServer(cnf, t.broker.newBroker(cnf), t.results.newBackend(cnf), eager.New())
+	broker := t.broker.newBroker(cnf)
+	if closer, ok := broker.(io.Closer); ok {
+		t.closers = append(t.closers, closer)
+	}
+	return machinery.NewServer(cnf, broker, t.results.newBackend(cnf), eager.New())
 }
 
 // close also takes away what this run alone has made on the server.
 func (t *transport) close() error {
 	var err error
+	for _, closer := range t.closers {
+		err = errors.Join(err, closer.Close())
+	}
 	if t.queue.passing {
-		err = t.broker.remove(t.queue)
+		err = errors.Join(err, t.broker.remove(t.queue))
 	}
 	if t.results != t.broker {
 		err = errors.Join(err, t.results.close())
 	}
 	return errors.Join(err, t.broker.close())
+}
+
+// keepsResults tells whether a result can be read more than once: RabbitMQ hands out each once.
+func (t *transport) keepsResults() bool {
+	_, isAMQP := t.results.(*amqpService)
+	return !isAMQP
 }
 
 // String names the servers.

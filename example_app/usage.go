@@ -54,7 +54,7 @@ const problemUsage = `  -problem file     a TSPLIB file with coordinates of EDGE
   -seed n           the seed of that problem, and of strategies that throw dice (1)
   -tasks n          how many tours the tasks look for (64)
   -svg file         draws the best tour
-  -show-wire        shows what the tasks carry
+  -show-wire        shows what the tasks carry; results, too, unless RabbitMQ keeps them
   -timeout d        how long to wait for the result (10m)
 `
 

@@ -23,10 +23,6 @@ func (w wire) showArguments(flow workflow) {
 
 // showResults shows what the backend keeps of the tasks that have ended.
 func (w wire) showResults(flow workflow) {
-	if w.backend.IsAMQP() {
-		fmt.Fprintf(w.out, "\nRabbitMQ has handed out each result once, and keeps none to show.\n")
-		return
-	}
 	for _, signature := range append([]*tasks.Signature{flow.group()[0]}, flow.chain.Tasks...) {
 		state, err := w.backend.GetState(signature.UUID)
 		if err != nil {
