@@ -69,10 +69,18 @@ func (c *consumer) run() {
 	c.leave()
 }
 
-// begin runs a message in a slot of its own.
+// begin runs a message in a slot of its own, unless the worker is to stop: then it goes back when the consumer leaves.
 func (c *consumer) begin(d delivery) {
+	if c.shift.stopping.Err() != nil {
+		return
+	}
 	c.holdings.take(d)
-	c.running.Go(func() { c.holdings.finish(d, c.handle(d)) })
+	c.running.Go(func() {
+		// That is what becomes of it should its goroutine be ended.
+		o := kept
+		defer func() { c.holdings.finish(d, o) }()
+		o = c.handle(d)
+	})
 }
 
 // giveBack returns what a consumer still has, oldest first, to the head of the queue, and forgets the consumer. It

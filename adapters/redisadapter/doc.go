@@ -9,8 +9,8 @@
 //	server := machinery.NewServer(cnf, broker, backend, lock)
 //
 // It needs Redis 6.2 or later: a single server, Sentinel or a Redis Cluster; for the last, see NewClusterClient. TLS,
-// passwords, pool sizes and timeouts are the client's affair. All parts may share one client. None of them ever closes
-// it: close it yourself, after the workers have quit.
+// passwords, pool sizes and timeouts are the client's affair; an idle worker keeps one connection busy. All parts may
+// share one client. None of them ever closes it: close it yourself, after the workers have quit.
 //
 // # What is promised
 //
@@ -30,6 +30,20 @@
 //   - Delayed tasks become due in the order of their ETA, many at a time, by the clock of Redis.
 //   - Tasks that a worker does not know go to the end of its queue, for others.
 //
+// # Results
+//
+// The state of a task only moves forward: when a task that has ended is delivered again, RECEIVED, STARTED and RETRY
+// leave its end alone, FAILURE leaves SUCCESS alone, and SUCCESS takes the place of FAILURE. A new send of the same UUID
+// begins anew.
+//
+// The callback of a chord is sent once by the worker that ends the last member. If it dies before it has, it is sent by
+// the one that runs that member again, under the same UUID: see WithCallbackTimeout. It is sent twice where it still
+// waits in a long queue when that happens, and in rare cases where a worker with Machinery's own backend ends a member
+// of the same chord at the same moment.
+//
+// The end of a task is published on the channel machinery:end:<UUID>, so that middleware.Await wakes at once. Where the
+// message is lost, or the worker has Machinery's own backend, Await finds the result within 250 ms by polling.
+//
 // # What is not
 //
 // Not exactly once: a task runs again when its worker dies after its effects and before Redis has noted its end, when a
@@ -39,8 +53,12 @@
 //
 // Not in order, once a task is delivered again, deferred, or turned away, or as soon as there are several workers.
 //
-// Not safer than Redis itself. What it confirms and forgets (without appendfsync always, in a failover) is gone. Redis
-// must not evict keys: leave maxmemory-policy at noeviction.
+// Not every callback in an outage of Redis that lasts: Machinery's worker does not tell that it could not send one. The
+// broker and the backend try for 15 s each; see WithPublishTimeout and WithRetryTimeout.
+//
+// Not safer than Redis itself. What it confirms and forgets (without appendfsync always, in a failover) is gone:
+// replication is asynchronous, and min-replicas-to-write only bounds how much that may be. Redis must not evict keys:
+// leave maxmemory-policy at noeviction.
 //
 // # What is in Redis
 //
@@ -51,7 +69,7 @@
 //	q                       list: what waits, the next one at its head; Machinery's
 //	d                       sorted set: what waits for its ETA, in nanoseconds; Machinery's, delayed_tasks by default
 //	{q}:processing:<worker> list: what a worker has taken, the oldest at its head
-//	{q}:consumers           sorted set: workers by their last heartbeat, in milliseconds
+//	{q}:consumers           sorted set: workers by when their heartbeat is overdue, in milliseconds
 //	{q}:deferred            sorted set: what was put back after an error, by when it comes again, in milliseconds
 //	{q}:suspects            list: what two workers died of
 //	{q}:deliveries          sorted set: SHA-1 of messages by their failed deliveries; at most 10,000

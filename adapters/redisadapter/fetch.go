@@ -19,11 +19,11 @@ const blockingWait = time.Second
 // It answers with the failures of the suspect, or 0, or -1 to an overdue consumer, and the messages.
 var exchange = redis.NewScript(clock + `
 local processing, queue, consumers, deliveries, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local consumer, timeout, slots, suspectsAllowed = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local consumer, slots, suspectsAllowed = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
 
-if #ARGV > 4 then
+if #ARGV > 3 then
 	local counted = redis.call('EXISTS', deliveries) == 1
-	for i = 5, #ARGV do
+	for i = 4, #ARGV do
 		if redis.call('LREM', processing, 1, ARGV[i]) == 1 and counted then
 			redis.call('ZREM', deliveries, redis.sha1hex(ARGV[i]))
 		end
@@ -33,8 +33,8 @@ local reply = {0}
 if slots == 0 then
 	return reply
 end
-local beat = redis.call('ZSCORE', consumers, consumer)
-if not beat or now - beat > timeout then
+local due = redis.call('ZSCORE', consumers, consumer)
+if not due or now > tonumber(due) then
 	return {-1}
 end
 if suspectsAllowed then
@@ -68,7 +68,7 @@ func (c *consumer) fetch() {
 			continue
 		}
 		err := c.fetchInto(slots)
-		c.trouble.note("read "+c.keys.queue, err)
+		c.trouble.note(c.working(), err)
 		if err == nil {
 			pauses.reset()
 			continue
@@ -78,6 +78,9 @@ func (c *consumer) fetch() {
 		c.pause(pauses.next())
 	}
 }
+
+// working names the part of the broker that takes and acknowledges tasks.
+func (c *consumer) working() string { return "work on " + c.keys.queue }
 
 // wants tells whether to fetch now; if not, it has waited for a while.
 func (c *consumer) wants() bool {
@@ -133,8 +136,8 @@ func (c *consumer) exchange(ctx context.Context, finished []string, slots int) (
 	if c.holdings.mayTakeSuspect() {
 		suspectsAllowed = 1
 	}
-	args := make([]any, 0, 4+len(finished))
-	args = append(args, c.id, c.heartbeatTimeout.Milliseconds(), slots, suspectsAllowed)
+	args := make([]any, 0, 3+len(finished))
+	args = append(args, c.id, slots, suspectsAllowed)
 	for _, message := range finished {
 		args = append(args, message)
 	}

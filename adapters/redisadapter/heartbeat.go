@@ -20,32 +20,32 @@ const (
 	forgottenAfter = time.Hour
 )
 
-// beat notes that the consumer lives. It answers for how long it was silent (-1 when it was not known), and which
-// consumers are silent for too long.
+// beat notes until when the consumer is to be heard of again. It answers for how long it was silent (-1 when it was not
+// known), and which consumers are overdue.
 var beat = redis.NewScript(clock + `
 local consumers, consumer, timeout = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local before = redis.call('ZSCORE', consumers, consumer)
-redis.call('ZADD', consumers, string.format('%.0f', now), consumer)
-local reply = redis.call('ZRANGEBYSCORE', consumers, '-inf', string.format('(%.0f', now - timeout))
-table.insert(reply, 1, before and math.max(now - before, 0) or -1)
+local due = redis.call('ZSCORE', consumers, consumer)
+redis.call('ZADD', consumers, string.format('%.0f', now + timeout), consumer)
+local reply = redis.call('ZRANGEBYSCORE', consumers, '-inf', string.format('(%.0f', now))
+table.insert(reply, 1, due and math.max(now + timeout - due, 0) or -1)
 return reply
 `)
 
-// takeOver returns what a silent consumer has, oldest first, to the head of the queue, and counts that as a failure of
+// takeOver returns what an overdue consumer has, oldest first, to the head of the queue, and counts that as a failure of
 // each message; once for all copies of one. Those that failed often go to the suspects. It does nothing for a consumer
 // that was heard of meanwhile. It pushes first, because a script that fails keeps what it did so far.
 var takeOver = redis.NewScript(clock + `
 local processing, queue, consumers, deliveries, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local consumer, timeout, suspectAfter = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local mostCounted, countsExpire, forgottenAfter = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6])
+local consumer, suspectAfter = ARGV[1], tonumber(ARGV[2])
+local mostCounted, countsExpire, forgottenAfter = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 
-local last = redis.call('ZSCORE', consumers, consumer)
-if not last or now - last <= timeout then
+local due = redis.call('ZSCORE', consumers, consumer)
+if not due or now <= tonumber(due) then
 	return 0
 end
 local messages = redis.call('LRANGE', processing, 0, -1)
 if #messages == 0 then
-	if now - last > forgottenAfter then
+	if now - due > forgottenAfter then
 		redis.call('ZREM', consumers, consumer)
 	end
 	return 0
@@ -83,7 +83,7 @@ func (c *consumer) keep(idle <-chan struct{}) {
 		case <-again:
 		}
 		err := c.acknowledge(context.Background(), c.holdings.takeDoneWhileAway())
-		c.trouble.note("acknowledge on "+c.keys.queue, err)
+		c.trouble.note(c.working(), err)
 		if again = nil; err != nil {
 			again = time.After(pauses.next())
 			continue
@@ -130,7 +130,7 @@ func (c *consumer) tendOthers() error {
 
 func (c *consumer) takeOver(other string) error {
 	keys := []string{c.keys.processing(other), c.keys.queue, c.keys.consumers, c.keys.deliveries, c.keys.suspects}
-	taken, err := takeOver.Run(context.Background(), c.client, keys, other, c.heartbeatTimeout.Milliseconds(),
+	taken, err := takeOver.Run(context.Background(), c.client, keys, other,
 		min(suspectAfter, c.deliveryLimit), mostCounted, countsExpire.Milliseconds(), forgottenAfter.Milliseconds()).Int()
 	if taken > 0 {
 		log.WARNING.Printf("redisadapter: a worker fell silent, put %d tasks of its back on %s", taken, c.keys.queue)

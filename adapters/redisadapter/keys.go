@@ -5,7 +5,7 @@ import "strings"
 // queueKeys are the keys of a queue. All lie in one slot of a Redis Cluster, so that a script may use them together.
 type queueKeys struct {
 	queue      string // list: what waits, the next one at its head; Machinery's
-	consumers  string // sorted set: consumers by their last heartbeat, in Redis' milliseconds
+	consumers  string // sorted set: consumers by when their next heartbeat is overdue, in Redis' milliseconds
 	deliveries string // sorted set: digests of messages by how often a delivery of theirs came to nothing
 	suspects   string // list: messages that two workers or more have died of
 	deferred   string // sorted set: messages put back after an error, by when they are to come again

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	stdlog "log"
+	"sync"
 	"testing"
 
 	machinerylog "github.com/RichardKnop/machinery/v2/log"
@@ -14,8 +15,26 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
-// captureLogs returns what is logged until the test ends; read it when nothing logs any more.
-func captureLogs(t *testing.T) *bytes.Buffer {
+// capture is what was logged.
+type capture struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (c *capture) Write(text []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.Write(text)
+}
+
+func (c *capture) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.text.String()
+}
+
+// captureLogs returns what is logged until the test ends.
+func captureLogs(t *testing.T) *capture {
 	debug, info, warning := machinerylog.DEBUG, machinerylog.INFO, machinerylog.WARNING
 	failure, fatal := machinerylog.ERROR, machinerylog.FATAL
 	t.Cleanup(func() {
@@ -25,9 +44,9 @@ func captureLogs(t *testing.T) *bytes.Buffer {
 		machinerylog.SetError(failure)
 		machinerylog.SetFatal(fatal)
 	})
-	var captured bytes.Buffer
-	machinerylog.Set(stdlog.New(&captured, "", 0))
-	return &captured
+	captured := &capture{}
+	machinerylog.Set(stdlog.New(captured, "", 0))
+	return captured
 }
 
 func TestLogsNameTasksAndNeverShowWhatTheyCarry(t *testing.T) {

@@ -3,24 +3,25 @@ package redisadapter
 import "time"
 
 const (
-	defaultHeartbeatTimeout = 30 * time.Second
-	defaultDeliveryLimit    = 10
+	defaultHeartbeatTimeout  = 30 * time.Second
+	shortestHeartbeatTimeout = 100 * time.Millisecond
+	defaultDeliveryLimit     = 10
 )
 
 // BrokerOption changes how a broker works.
 type BrokerOption func(*broker)
 
-// WithHeartbeatTimeout sets for how long a worker may be silent before the others take it for dead and do its tasks
-// (default 30 s). It says that it lives four times as often. Workers on one queue ought to agree about it. After an
-// outage of Redis, and at its own start, a worker gives the others that long to be heard of.
+// WithHeartbeatTimeout sets for how long the broker's workers may be silent before others take them for dead and do
+// their tasks (default 30 s, at least 100 ms). They say that they live four times as often. After an outage of Redis,
+// and at its own start, a worker gives the others that long to be heard of.
 func WithHeartbeatTimeout(timeout time.Duration) BrokerOption {
-	return func(b *broker) { b.heartbeatTimeout = timeout }
+	return func(b *broker) { b.heartbeatTimeout = max(timeout, shortestHeartbeatTimeout) }
 }
 
 // WithDeliveryLimit sets how often a task is given to a worker that dies of it, or cannot process it to its end,
-// before it goes to the dead letters (default 10). That a task itself fails, and is retried, is not counted.
+// before it goes to the dead letters (default 10, at least 1). That the task fails, and is retried, is not counted.
 func WithDeliveryLimit(deliveries int) BrokerOption {
-	return func(b *broker) { b.deliveryLimit = deliveries }
+	return func(b *broker) { b.deliveryLimit = max(deliveries, 1) }
 }
 
 // WithDeadLetters sets where messages go that are no tasks, and tasks that were delivered too often. By default it is
