@@ -11,6 +11,10 @@ import (
 // Of cnf it needs ResultBackend and AMQP, and uses TLSConfig where it is set. ResultsExpireIn is in seconds (default
 // config.DefaultResultsExpireIn, an hour) and must not exceed 2,147,483, about 24 days. It connects whenever it is
 // used: a RabbitMQ that cannot be reached is an error of each method.
+//
+// RabbitMQ hands a state or result out once: who reads it takes it away. Results of a chord come in the order in which its
+// tasks ended, and states are lost when RabbitMQ stops. IsAMQP answers false, in Machinery's version 2.0.16. Where that
+// does not do, keep results in Redis (see the example of NewBroker).
 func NewBackend(cnf *config.Config) backendsiface.Backend {
 	return machineryamqp.New(cnf)
 }
