@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/RichardKnop/machinery/v2"
+	"github.com/RichardKnop/machinery/v2/config"
+	lock "github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/alicebob/miniredis/v2"
 	"github.com/go-redis/redis/v8"
 
@@ -31,4 +34,15 @@ func ExampleNewStore() {
 	data, err := store.Get(ctx, ref, 1<<20)
 	fmt.Println(ref[:10]+"…", string(data), err)
 	// Output: sha256:498… a report of many pages <nil>
+}
+
+func ExampleNewClusterClient() {
+	client := redisadapter.NewClusterClient(&redis.ClusterOptions{
+		Addrs: []string{"redis-1:6379", "redis-2:6379", "redis-3:6379"},
+	})
+	defer client.Close()
+	cnf := &config.Config{DefaultQueue: "machinery_tasks"}
+	broker, backend := redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client)
+	server := machinery.NewServer(cnf, broker, backend, lock.New())
+	fmt.Println(server.GetConfig().DefaultQueue)
 }
