@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,6 +210,31 @@ func TestNothingOfASignedResultCanBeChanged(t *testing.T) {
 			assert.False(t, errors.As(err, &cause), "what a forged failure holds is not opened")
 		})
 	}
+}
+
+func TestTheWholeStateOfAnotherTaskIsNoResult(t *testing.T) {
+	v := newVault(t)
+	res := v.send(t, "own")
+	other := signatureOf("own", "o-2")
+	other.UUID = "task_other"
+	_, err := v.m.SendTask(t.Context(), other)
+	require.NoError(t, err)
+	v.store.states["task_own"] = v.store.states["task_other"]
+	_, err = middleware.Await[order](t.Context(), v.m, res)
+	assert.ErrorIs(t, err, middleware.ErrForged)
+}
+
+func TestAFailureWithoutATextDoesNotPassForASuccess(t *testing.T) {
+	v := newVault(t)
+	require.NoError(t, v.server.RegisterTask("mute", func(string) error { return errors.New("") }))
+	res := v.send(t, "mute")
+	state := v.store.states["task_mute"]
+	_, signature, found := strings.Cut(state.Error, middleware.SignatureHeader+": ")
+	require.True(t, found)
+	state.State, state.Error = tasks.StateSuccess, ""
+	state.Results = []*tasks.TaskResult{{Type: middleware.SignatureHeader, Value: signature}}
+	_, err := middleware.Await[struct{}](t.Context(), v.m, res)
+	assert.ErrorIs(t, err, middleware.ErrForged)
 }
 
 func TestNoByteOfTheSignatureOfAResultCanBeChanged(t *testing.T) {
