@@ -34,6 +34,33 @@ func TestEnvelopeAllPutsNativeArgumentsInEnvelopes(t *testing.T) {
 	assert.True(t, envelope.Is(sent.OnSuccess[0].Args[0].Value.(string)))
 }
 
+// mask hides payloads as well as encryption does, from who does not look closely.
+type mask struct{}
+
+func (mask) Encrypt(text, _ []byte) ([]byte, error) { return masked(text), nil }
+func (mask) Decrypt(text, _ []byte) ([]byte, error) { return masked(text), nil }
+
+func masked(text []byte) []byte {
+	hidden := make([]byte, len(text))
+	for i, b := range text {
+		hidden[i] = b ^ 13
+	}
+	return hidden
+}
+
+func TestNilForATextArrivesAsNilWhenItIsEncrypted(t *testing.T) {
+	server := newServer(eager.New())
+	m, err := middleware.Install(server, envelope.NewRegistry(envelope.EncryptAll(mask{})), middleware.EnvelopeAll())
+	require.NoError(t, err)
+	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
+	require.NoError(t, m.RegisterTask("t", func(text *string) (bool, error) { return text == nil, nil }))
+	for _, absent := range []any{nil, (*string)(nil)} {
+		isNil, err := run[bool](t, server, m, "t", absent)
+		require.NoError(t, err)
+		assert.True(t, isNil)
+	}
+}
+
 func TestEnvelopeAllRefusesWhatDoesNotFitTheTypeItNames(t *testing.T) {
 	server, _ := install(t, &recorder{}, middleware.EnvelopeAll())
 	err := server.GetBroker().Publish(t.Context(), &tasks.Signature{Name: "t", Args: []tasks.Arg{{Type: "int8", Value: 300}}})

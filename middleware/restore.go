@@ -69,11 +69,17 @@ func (m *Middleware) opens(text string, t reflect.Type) bool {
 		return false
 	}
 	name := strings.TrimPrefix(header.Type, "*")
-	if name == "string" || name == "any" && string(header.Data) == "null" {
+	if name == "string" || name == "any" && mayBeNull(header) {
 		return true
 	}
 	own, err := m.registry.TypeName(t)
 	return err == nil && name == own
+}
+
+// mayBeNull tells whether the data of an envelope is null, or was encoded, so that
+// it does not show.
+func mayBeNull(header envelope.Envelope) bool {
+	return len(header.Encoding) > 0 || string(header.Data) == "null"
 }
 
 // assign converts a native value to t without losing anything: between kinds

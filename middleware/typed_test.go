@@ -31,6 +31,9 @@ func TestATypedTaskTakesAndReturnsItsTypes(t *testing.T) {
 	packed, err := res.Get(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"o-1"}, packed)
+	state, err := server.GetBackend().GetState(res.Signature.UUID)
+	require.NoError(t, err)
+	assert.Equal(t, `{"$envelope":1,"type":"[]string","data":["o-1"]}`, state.Results[0].Value)
 }
 
 func TestTypedTasksSendSlicesInEnvelopesAndTakeEitherForm(t *testing.T) {
