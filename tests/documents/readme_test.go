@@ -304,7 +304,7 @@ func TestReadmeDeadLetters(t *testing.T) {
 func TestReadmeRedisAndRabbitMQ(t *testing.T) {
 	cnf, lock := &config.Config{Broker: "amqp://localhost"}, eagerlock.New()
 
-	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // or Sentinel, or Cluster
+	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // or Sentinel, or redisadapter.NewClusterClient
 	server := machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), lock)
 
 	broker := amqpadapter.NewBroker(cnf)
