@@ -44,8 +44,6 @@ func (j *job) follow(ctx context.Context) (stop func()) {
 
 // look counts what has been found of a group, and returns the signatures that are left.
 func (j *job) look(ctx context.Context, group []*tasks.Signature) []*tasks.Signature {
-	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
-	defer cancel()
 	backend := j.server.GetBackend()
 	return slices.DeleteFunc(group, func(signature *tasks.Signature) bool {
 		state, err := backend.GetState(signature.UUID)
@@ -53,9 +51,10 @@ func (j *job) look(ctx context.Context, group []*tasks.Signature) []*tasks.Signa
 			return false
 		}
 		found, err := middleware.Await[Found](ctx, j.m, result.NewAsyncResult(signature, backend))
-		if err == nil {
-			j.progress.add(found)
+		if err != nil {
+			return false
 		}
+		j.progress.add(found)
 		return true
 	})
 }

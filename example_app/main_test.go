@@ -13,6 +13,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 )
 
 // patience is for machines that are slow, and busy with other things.
@@ -20,7 +21,14 @@ const patience = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	quietMachinery(os.Stderr)
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m,
+		// Every Machinery server starts one for periodic tasks, and never stops it.
+		goleak.IgnoreAnyFunction("github.com/robfig/cron/v3.(*Cron).run"),
+		// Of a group that was not sent to its end, Machinery leaves one behind.
+		goleak.IgnoreAnyFunction("github.com/RichardKnop/machinery/v2.(*Server).SendGroupWithContext.func3"),
+		// Started by one of Machinery's imports.
+		goleak.IgnoreAnyFunction("go.opencensus.io/stats/view.(*worker).start"),
+	)
 }
 
 func TestDemo(t *testing.T) {

@@ -6,17 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
-)
-
-const (
-	mostTasks   = 10_000
-	mostWorkers = 100
-	mostCities  = 100_000
 )
 
 // options is what a command line asks for. Not every command has all of them.
@@ -149,123 +141,4 @@ func (f *flags) finish(broker string, steps ...func() error) (options, error) {
 		}
 	}
 	return f.options, nil
-}
-
-func (f *flags) checkConcurrency() error {
-	return within("concurrency", f.options.concurrency, mostWorkers)
-}
-
-func within(flag string, value, most int) error {
-	if value < 1 || value > most {
-		return fmt.Errorf("-%s is %d, want 1 to %d", flag, value, most)
-	}
-	return nil
-}
-
-func (f *flags) readProblem() error {
-	if err := within("tasks", f.options.tasks, mostTasks); err != nil {
-		return err
-	}
-	if f.options.timeout <= 0 {
-		return fmt.Errorf("-timeout is %s, want more than nothing", f.options.timeout)
-	}
-	var err error
-	switch {
-	case f.file != "" && f.isSet("cities"):
-		return errors.New("-problem and -cities: want one of them")
-	case f.file != "":
-		f.options.problem, err = readFile(f.file)
-	case !f.isSet("cities"):
-		f.options.problem, err = berlin52()
-	case f.cities < fewestCities || f.cities > mostCities:
-		err = fmt.Errorf("-cities is %d, want %d to %d", f.cities, fewestCities, mostCities)
-	default:
-		f.options.problem = newRandomProblem(f.cities, f.options.seed)
-	}
-	return err
-}
-
-func readFile(path string) (Problem, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return Problem{}, fmt.Errorf("-problem: %w", err)
-	}
-	defer file.Close()
-	problem, err := parseProblem(file)
-	if err != nil {
-		return Problem{}, fmt.Errorf("-problem: %s: %w", path, err)
-	}
-	return problem, nil
-}
-
-func (f *flags) isSet(name string) bool {
-	found := false
-	f.Visit(func(set *flag.Flag) { found = found || set.Name == name })
-	return found
-}
-
-// checkPicture finds out before the tasks are sent whether there is a place for the picture.
-func (f *flags) checkPicture() error {
-	if f.options.svg == "" {
-		return nil
-	}
-	directory := filepath.Dir(f.options.svg)
-	if info, err := os.Stat(directory); err != nil || !info.IsDir() {
-		return fmt.Errorf("-svg: there is no directory %s", directory)
-	}
-	if info, err := os.Stat(f.options.svg); err == nil && info.IsDir() {
-		return fmt.Errorf("-svg: %s is a directory", f.options.svg)
-	}
-	return nil
-}
-
-// makeKey reads the key, or makes one for this run alone.
-func (f *flags) makeKey() error {
-	if !f.encrypt || f.keyset != "" {
-		return f.readKey()
-	}
-	key, err := newKey()
-	if err != nil {
-		return err
-	}
-	f.options.encryption = append(f.options.encryption, envelope.EncryptAll(key))
-	return nil
-}
-
-func (f *flags) readKey() error {
-	if f.keyset == "" && f.encrypt {
-		return errors.New("-encrypt needs -keyset file here: senders and workers share a key, " +
-			"which example_app keyset makes")
-	}
-	if f.keyset == "" {
-		return nil
-	}
-	key, err := readKey(f.keyset)
-	if err != nil {
-		return fmt.Errorf("-keyset: %w", err)
-	}
-	f.options.encryption = append(f.options.encryption, envelope.EncryptAll(key))
-	return nil
-}
-
-func (f *flags) makeTransports() error {
-	isDemo := f.options.workers > 0
-	switch {
-	case len(f.brokers) == 0:
-		return errors.New("-broker is missing: redis://host:port or amqp://host:port, the one that the other side has")
-	case strings.Contains(" "+strings.Join(f.brokers, " ")+" ", " "+embedded+" ") && !isDemo, f.backend == embedded:
-		return errors.New("an embedded Redis serves only the process that it is in: want redis://host:port or amqp://host:port")
-	}
-	for _, broker := range f.brokers {
-		queue := queue{name: f.queue}
-		if isDemo {
-			queue = newPassingQueue()
-		}
-		transport, err := newTransport(broker, f.backend, queue)
-		if err != nil {
-			return err
-		}
-		f.options.transports = append(f.options.transports, transport)
-	}
-	return nil
 }

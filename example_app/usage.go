@@ -42,7 +42,7 @@ const keysetUsage = `  -keyset file      envelopes travel encrypted by this Tink
 const brokerUsage = `  -broker url       redis://host:port/database, amqp://user:password@host:port/vhost
 `
 
-const backendUsage = `  -backend url      where results are kept: as -broker (which is the default)
+const backendUsage = `  -backend url      where results are kept, an address like the broker's (the broker)
 `
 
 const queueUsage = `  -queue name       where sender and workers meet (` + sharedQueue + `)
@@ -52,7 +52,7 @@ const problemUsage = `  -problem file     a TSPLIB file with coordinates of EDGE
                     (berlin52, which is built in)
   -cities n         a random problem of so many cities instead
   -seed n           the seed of that problem, and of strategies that throw dice (1)
-  -tasks n          how many tours the tasks look for (64)
+  -tasks n          how many tasks look for a tour (64)
   -svg file         draws the best tour
   -show-wire        shows what the tasks carry; results, too, unless RabbitMQ keeps them
   -timeout d        how long to wait for the result (10m)
