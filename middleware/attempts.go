@@ -19,14 +19,15 @@ const (
 )
 
 // ForgetAttempts takes the counts off a signature that is to start anew, such as
-// one that is replayed from the dead letters.
-func ForgetAttempts(s *tasks.Signature) {
+// one that is replayed from the dead letters, and tells whether it had any.
+func ForgetAttempts(s *tasks.Signature) bool {
 	if s.Headers[AttemptsHeader] == nil && s.Headers[UnknownHeader] == nil {
-		return
+		return false
 	}
 	s.Headers = maps.Clone(s.Headers)
 	delete(s.Headers, AttemptsHeader)
 	delete(s.Headers, UnknownHeader)
+	return true
 }
 
 // attempts reads a count, which a hostile sender may have set to anything.

@@ -28,11 +28,11 @@ func TestWaitingForATypeDoesNotUseUpTheAttemptsOfABackendInTrouble(t *testing.T)
 func TestForgetAttemptsTakesTheCountsAndNothingElse(t *testing.T) {
 	headers := tasks.Headers{middleware.AttemptsHeader: "3", middleware.UnknownHeader: "2", "trace": "x"}
 	s := &tasks.Signature{Headers: headers}
-	middleware.ForgetAttempts(s)
+	assert.True(t, middleware.ForgetAttempts(s))
 	assert.Equal(t, tasks.Headers{"trace": "x"}, s.Headers)
 	assert.Len(t, headers, 3, "whoever shares the headers keeps them")
 
 	untouched := &tasks.Signature{}
-	middleware.ForgetAttempts(untouched)
+	assert.False(t, middleware.ForgetAttempts(untouched))
 	assert.Nil(t, untouched.Headers)
 }

@@ -78,7 +78,7 @@ func TestReplayedTaskRunsAsItWasSent(t *testing.T) {
 	cnf := rabbitMQ(t)
 	dead := newDeadLetters(t, cnf)
 	sent := task("add", "a", tasks.Arg{Type: "string", Value: "<kept>"})
-	sent.Headers = tasks.Headers{middleware.AttemptsHeader: "10", "tenant": "acme"}
+	sent.Headers = tasks.Headers{middleware.AttemptsHeader: "10", middleware.UnknownHeader: "3", "tenant": "acme"}
 	sent.RoutingKey = customQueueOf(cnf)
 	custom := newBroker(t, cnf, quickly, amqpadapter.WithMaxAttempts(1), amqpadapter.WithDeadLetters(dead))
 	work(t, custom, 1, &processor{queue: customQueueOf(cnf), process: func(*tasks.Signature) error { return errors.New("no state") }})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -57,19 +58,21 @@ func (d *DeadLetters) replay(ctx context.Context, delivery amqp.Delivery) error 
 	return delivery.Ack(false)
 }
 
+// countHeaders count what was tried.
+var countHeaders = []string{AttemptsHeader, strangerHeader, middleware.AttemptsHeader, middleware.UnknownHeader}
+
 // replayed is a message without the counts of what was tried, in its headers and in its task's.
 func replayed(d amqp.Delivery) amqp.Publishing {
 	p := republished(d)
 	for name := range p.Headers {
-		if strings.HasPrefix(name, deathPrefix) || name == AttemptsHeader || name == strangerHeader || name == middleware.AttemptsHeader {
+		if strings.HasPrefix(name, deathPrefix) || slices.Contains(countHeaders, name) {
 			delete(p.Headers, name)
 		}
 	}
 	task, err := decodeTask(d.Body)
-	if err != nil || task.Headers[middleware.AttemptsHeader] == nil {
+	if err != nil || !middleware.ForgetAttempts(task) {
 		return p
 	}
-	delete(task.Headers, middleware.AttemptsHeader)
 	if body, err := json.Marshal(task); err == nil {
 		p.Body = body
 	}

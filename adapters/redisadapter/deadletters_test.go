@@ -134,7 +134,7 @@ func TestReplayedTaskIsSentAsItWas(t *testing.T) {
 		received := *sent
 		past := time.Now().Add(-time.Minute)
 		received.ETA = &past
-		received.Headers = tasks.Headers{"trace": "1", middleware.AttemptsHeader: "10"}
+		received.Headers = tasks.Headers{"trace": "1", middleware.AttemptsHeader: "10", middleware.UnknownHeader: "3"}
 		bury(t, letters, &received)
 
 		require.NoError(t, letters.Replay(ctx, awaitLetters(t, letters, 1)[0].ID))

@@ -83,12 +83,10 @@ func asSent(letter DeadLetter) (message []byte, queue string, err error) {
 	if queue == "" {
 		return nil, "", ErrNoQueue
 	}
-	_, counted := signature.Headers[middleware.AttemptsHeader]
-	if !counted && signature.ETA == nil {
+	if !middleware.ForgetAttempts(signature) && signature.ETA == nil {
 		return letter.Message, queue, nil
 	}
 	signature.ETA = nil
-	delete(signature.Headers, middleware.AttemptsHeader)
 	message, err = json.Marshal(signature)
 	return message, queue, err
 }
