@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// ErrMissingPayload: an envelope refers to a payload that its [Store] does not have, or no longer.
-var ErrMissingPayload = errors.New("payload is missing")
+var (
+	// ErrMissingPayload: an envelope refers to a payload that its [Store] does not have, or no longer.
+	ErrMissingPayload = errors.New("payload is missing")
+	// ErrUnavailable: the [Store] failed for a reason of its own; the same call may succeed later.
+	ErrUnavailable = errors.New("payload store is not available")
+)
 
 // A Store keeps payloads outside the queue, where they are too large for it (the claim-check pattern). It is safe for
 // concurrent use. Package redisadapter has one.
@@ -23,8 +27,8 @@ type Store interface {
 }
 
 // WithStore keeps payloads of more than threshold bytes, after all encodings, in the store, and writes a reference to
-// them in their envelopes. Reading an envelope then asks the store, with the context of the call; what the store
-// returns is an error as it is, and can be found with errors.Is. Its references have to be "sha256:" and the 64
+// them in their envelopes. Reading an envelope then asks the store, with the context of the call; the errors of the
+// store can be found with errors.Is, those that [Store] does not name as ErrUnavailable too. Its references have to be "sha256:" and the 64
 // lower-case hexadecimal digits of the payload's hash. Nothing is kept if Marshal fails for another reason. With
 // a nil store or a negative threshold every [Register] returns ErrRegistration.
 func WithStore(store Store, threshold int) Option {
@@ -39,7 +43,14 @@ func WithStore(store Store, threshold int) Option {
 // stores tells whether a payload of so many bytes goes to the store.
 func (s *settings) stores(size int) bool { return s.store != nil && size > s.threshold }
 
-func storeFailed(err error) error { return fmt.Errorf("payload store: %w", err) }
+func storeFailed(err error) error {
+	for _, lasting := range []error{ErrMissingPayload, ErrMalformed, ErrLimit} {
+		if errors.Is(err, lasting) {
+			return fmt.Errorf("payload store: %w", err)
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
 
 const refPrefix = "sha256:"
 

@@ -104,6 +104,7 @@ func TestMissingPayloadsAreToldFromOthers(t *testing.T) {
 	_, err := r.UnmarshalAny(t.Context(), text)
 	require.ErrorIs(t, err, envelope.ErrMissingPayload)
 	require.EqualError(t, err, "string: payload store: payload is missing")
+	require.NotErrorIs(t, err, envelope.ErrUnavailable)
 	_, err = readInto[string](newShop(t), text)
 	require.ErrorIs(t, err, envelope.ErrUnsupported)
 	require.ErrorContains(t, err, "pass envelope.WithStore to envelope.NewRegistry")
@@ -132,7 +133,8 @@ func TestFaultsOfTheStoreAreErrors(t *testing.T) {
 	r := newShop(t, envelope.WithStore(faultyStore{err: errDown, gets: new(int)}, 0))
 	_, err := r.Marshal(t.Context(), "text")
 	require.ErrorIs(t, err, errDown)
-	require.EqualError(t, err, "string: payload store: connection refused")
+	require.EqualError(t, err, "string: payload store is not available: connection refused")
+	require.ErrorIs(t, err, envelope.ErrUnavailable)
 	_, err = readInto[string](r, referring("string", emptyRef))
 	require.ErrorIs(t, err, errDown)
 

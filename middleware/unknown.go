@@ -21,14 +21,29 @@ func RetryUnknown(delay time.Duration, attempts int) Option {
 }
 
 // refused makes of an error of restoring arguments what Machinery is to see: a
-// retry for later where the policy says so, else a failure for good.
+// retry for later where that may help, else a failure for good.
 func (m *Middleware) refused(ctx context.Context, err error) error {
 	s := tasks.SignatureFromContext(ctx)
-	unknown := errors.Is(err, envelope.ErrUnknownType) || errors.Is(err, envelope.ErrUnknownVersion)
-	if s == nil || !unknown || attempts(s, UnknownHeader) >= m.unknownAttempts {
+	if s == nil {
 		return final(ctx, err)
 	}
-	countAttempt(s, UnknownHeader)
-	text := fmt.Sprintf("%v; attempt %d of %d.", err, attempts(s, UnknownHeader), m.unknownAttempts)
-	return tasks.NewErrRetryTaskLater(text, m.unknownDelay)
+	switch {
+	case errors.Is(err, envelope.ErrUnknownType), errors.Is(err, envelope.ErrUnknownVersion):
+		return later(ctx, err, UnknownHeader, m.unknownAttempts, m.unknownDelay)
+	case errors.Is(err, envelope.ErrUnavailable):
+		return later(ctx, err, AttemptsHeader, mostPutBacks, pause(attempts(s, AttemptsHeader)))
+	default:
+		return final(ctx, err)
+	}
+}
+
+// later puts a task off, unless a header has counted that often enough.
+func later(ctx context.Context, err error, header string, most int, delay time.Duration) error {
+	s := tasks.SignatureFromContext(ctx)
+	if attempts(s, header) >= most {
+		return final(ctx, err)
+	}
+	countAttempt(s, header)
+	text := fmt.Sprintf("%v; attempt %d of %d.", err, attempts(s, header), most)
+	return tasks.NewErrRetryTaskLater(text, delay)
 }
