@@ -14,6 +14,8 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
+const pythonScript = "python/solve.py"
+
 // The script was written after SPEC.md. It and a worker know nothing of each other but what stands there.
 func TestPythonSendsToAWorker(t *testing.T) {
 	python, err := exec.LookPath("python3")
@@ -31,13 +33,14 @@ func TestPythonSendsToAWorker(t *testing.T) {
 func assertPythonIsUnderstood(t *testing.T, python, redis string) {
 	address, err := url.Parse(redis)
 	require.NoError(t, err)
+	require.FileExists(t, pythonScript) // go test then knows that its result hangs on the script
 	queue := newPassingQueue().name
 	startWorker(t, redis, queue)
 	script := func(arguments ...string) (stdout, stderr string, status int) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		command := exec.CommandContext(ctx, python,
-			append([]string{"python/solve.py", "--redis", address.Host, "--queue", queue}, arguments...)...)
+			append([]string{pythonScript, "--redis", address.Host, "--queue", queue}, arguments...)...)
 		var out, complaints bytes.Buffer
 		command.Stdout, command.Stderr = &out, &complaints
 		_ = command.Run() // the exit status says it
