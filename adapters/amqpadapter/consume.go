@@ -141,6 +141,7 @@ func (c *consumer) consume(s *session) error {
 	if c.stopping.Err() == nil {
 		return s.loss()
 	}
+	// No more come while the last tasks run: other workers can have them.
 	_ = s.channel.Cancel(c.tag, false)
 	_ = s.channel.Cancel(c.tag+redeliveredSuffix, false)
 	c.tasks.Wait()
