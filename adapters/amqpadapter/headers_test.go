@@ -17,7 +17,7 @@ func TestHeadersSayWhatTheArgumentsAre(t *testing.T) {
 		"int64,[]string":              {{Type: "int64", Value: 1}, {Type: "[]string"}},
 		"orders.Order,string":         {text(`{"$envelope":1,"type":"orders.Order","data":{"id":"o-1"}}`), text("plain")},
 		"map[string]orders.Order":     {text(`{"$envelope":1,"type":"map[string]orders.Order","version":2,"data":{}}`)},
-		"orders.Report":               {text(`{"$envelope":1,"type":"orders.Report","encoding":["zstd"],"ref":"sha256:abc"}`)},
+		"orders.Report":               {text(`{"$envelope":1,"type":"orders.Report","encoding":["zstd"],"ref":"sha256:` + strings.Repeat("0a", 32) + `"}`)},
 		"string,string,string":        {text(`{"$envelope":1,"type":"no type!","data":1}`), text(`{"$envelope":1,`), text(`{"$envelope":9,"type":"a","data":1}`)},
 		"orders.Large":                {text(`{"$envelope":1,"type":"orders.Large","data":"` + strings.Repeat("x", 1<<20) + `"}`)},
 		strings.Repeat("int64,", 170): nil,
