@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
-	"sync"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
@@ -30,31 +29,6 @@ func (e *ArgumentError) Error() string {
 
 // Unwrap returns the cause.
 func (e *ArgumentError) Unwrap() error { return e.Err }
-
-// deliveries are those of the signatures of wrapped tasks that are being
-// processed. Handlers that ask for them have nothing but the signature.
-var deliveries sync.Map // *tasks.Signature → *delivery
-
-// A delivery is a signature that is being processed: as it was received, its
-// arguments, restored once, and what became of the task.
-type delivery struct {
-	m        *Middleware
-	task     *task // nil for a task that was not registered through the middleware
-	pristine pristine
-	context  context.Context
-	once     sync.Once
-	args     []reflect.Value  // the context comes first
-	few      [4]reflect.Value // holds args where it has room: most tasks take few
-	err      error
-	// failure is the error of the task, when it will not be retried.
-	failure error
-}
-
-func deliveryOf(s *tasks.Signature) *delivery {
-	d, _ := deliveries.Load(s)
-	known, _ := d.(*delivery)
-	return known
-}
 
 // restore returns the arguments of s, which is the signature of the delivery.
 func (d *delivery) restore(ctx context.Context, s *tasks.Signature) ([]reflect.Value, error) {
@@ -81,7 +55,7 @@ func (m *Middleware) PreTask(s *tasks.Signature) { Args(s) }
 // registered through the middleware, for one that is not being processed, and
 // for arguments that cannot be restored.
 func Args(s *tasks.Signature) []any {
-	d := deliveryOf(s)
+	d := deliveries.of(s)
 	if d == nil {
 		return nil
 	}
@@ -104,7 +78,7 @@ func (m *Middleware) arguments(ctx context.Context, t *task, reflected []any) ([
 	if s == nil {
 		s = &tasks.Signature{Name: t.name, Args: argsOf(reflected)}
 	}
-	d := deliveryOf(s)
+	d := deliveries.of(s)
 	if d == nil {
 		d = &delivery{m: m, task: t}
 	}

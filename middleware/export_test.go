@@ -9,6 +9,7 @@ func (m *Middleware) Kept() int {
 	}
 	m.received.Range(count)
 	m.gathering.Range(count)
-	deliveries.Range(count)
-	return n
+	deliveries.mu.RLock()
+	defer deliveries.mu.RUnlock()
+	return n + len(deliveries.bySignature)
 }

@@ -9,6 +9,7 @@ import (
 type pristine struct {
 	copied  tasks.Signature // without headers
 	headers []header
+	few     [2]header // holds headers where it has room
 }
 
 // A header of a signature. A list of them costs less than the copy of a map, which
@@ -22,7 +23,7 @@ func (p *pristine) keep(s *tasks.Signature) {
 	p.copied = *s
 	p.copied.Headers = nil
 	if s.Headers != nil {
-		p.headers = make([]header, 0, len(s.Headers))
+		p.headers = p.few[:0]
 	}
 	for name, value := range s.Headers {
 		p.headers = append(p.headers, header{name, value})

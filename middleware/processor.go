@@ -31,8 +31,8 @@ func (p *processor) Process(s *tasks.Signature) error {
 	var unopened error
 	if t, ok := p.m.wrapped.Load(s.Name); ok {
 		d.task = t.(*task)
-		deliveries.Store(s, d)
-		defer deliveries.Delete(s)
+		deliveries.begin(s, d)
+		defer deliveries.end(s)
 		defer d.buryFailure()
 	} else {
 		unopened = p.m.openForPlain(s)

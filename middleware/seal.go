@@ -134,7 +134,7 @@ func (m *sealer) travelsAsItIs(s *tasks.Signature, arg tasks.Arg) bool {
 
 // isRetry tells whether a wrapped task is being published that is being
 // processed: its arguments stay as they came.
-func isRetry(s *tasks.Signature) bool { return deliveryOf(s) != nil }
+func isRetry(s *tasks.Signature) bool { return deliveries.of(s) != nil }
 
 // declaresItsType tells whether Machinery carries the argument as it is.
 func (m *Middleware) declaresItsType(arg tasks.Arg) bool {

@@ -207,7 +207,7 @@ func noteFailure(ctx context.Context, err error) {
 	if err == nil || isRetried(ctx, err) {
 		return
 	}
-	if d := deliveryOf(tasks.SignatureFromContext(ctx)); d != nil {
+	if d := deliveries.of(tasks.SignatureFromContext(ctx)); d != nil {
 		d.failure = err
 	}
 }

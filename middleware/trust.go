@@ -32,7 +32,7 @@ func checksum(text string) string { return strconv.FormatUint(maphash.String(see
 // envelope, is one that the middleware made or that was received as one.
 // Everything else is a user's text.
 func (m *Middleware) trusted(s *tasks.Signature, text string) bool {
-	if _, ok := m.received.Load(s); ok || deliveryOf(s) != nil {
+	if _, ok := m.received.Load(s); ok || deliveries.of(s) != nil {
 		return true
 	}
 	header, _ := s.Headers[FormatHeader].(string)
