@@ -77,19 +77,23 @@ func (s *site) enqueue(t *testing.T, messages ...string) {
 type gate struct {
 	journal
 	open chan struct{}
+	test context.Context
 }
 
-func newGate() *gate { return &gate{open: make(chan struct{})} }
+func newGate(t *testing.T) *gate { return &gate{open: make(chan struct{}), test: t.Context()} }
 
 func (g *gate) process(signature *tasks.Signature) error {
 	_ = g.add(signature)
-	<-g.open
+	select {
+	case <-g.open:
+	case <-g.test.Done(): // it has failed
+	}
 	return nil
 }
 
 func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate()
+		g := newGate(t)
 		broker := newWorkingBroker(s)
 		work(t, broker, 1, &processor{process: g.process})
 		s.enqueue(t, message("a"))
@@ -105,7 +109,7 @@ func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
 
 func TestTasksOfADeadWorkerRunInTheirOldOrderBeforeAllOthers(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
 		s.enqueue(t, message("first"))
 		g.awaitUUIDs(t, "first")
@@ -134,7 +138,7 @@ func TestQueueThatNamesItsSlotKeepsItsTasksToo(t *testing.T) {
 
 func TestBusyWorkerIsNotTakenForDead(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
 		s.enqueue(t, message("a"))
 		g.awaitUUIDs(t, "a")
@@ -147,7 +151,7 @@ func TestBusyWorkerIsNotTakenForDead(t *testing.T) {
 
 func TestWorkersMayDifferInTheirHeartbeatTimeouts(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour)), 1, &processor{process: g.process})
 		s.enqueue(t, message("a"))
 		g.awaitUUIDs(t, "a")
@@ -162,7 +166,7 @@ func TestWorkersMayDifferInTheirHeartbeatTimeouts(t *testing.T) {
 func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		ctx := context.Background()
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
 		s.enqueue(t, message("a"))
 		g.awaitUUIDs(t, "a")
@@ -181,7 +185,7 @@ func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T)
 
 func TestTaskWhoseArrivalWentUnnoticedIsRun(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s), 2, &processor{process: g.process})
 		s.enqueue(t, message("a"))
 		g.awaitUUIDs(t, "a")
@@ -218,7 +222,7 @@ func TestTaskThatKillsItsWorkersGoesToTheDeadLetters(t *testing.T) {
 
 func TestCopiesOfAMessageCountAsOneWhenAWorkerDies(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s, redisadapter.WithDeliveryLimit(2)), 3, &processor{process: g.process})
 		s.dieWith(t, "dead", message("a"), message("a"), message("a"))
 		g.awaitUUIDs(t, "a", "a", "a")
@@ -239,7 +243,7 @@ func TestSuspectsRunOneAtATimeBesideTheOthers(t *testing.T) {
 			require.NoError(t, s.client.ZAdd(ctx, s.key("deliveries"), z).Err())
 		}
 		s.enqueue(t, message("a"), message("b"))
-		g := newGate()
+		g := newGate(t)
 		work(t, newWorkingBroker(s), 4, &processor{process: g.process})
 		eventually(t, func() bool { return len(g.uuids()) == 3 })
 		require.Never(t, func() bool { return len(g.uuids()) > 3 }, glance, tick)
@@ -337,7 +341,7 @@ func TestMessagesThatAreNoTasksGoToTheDeadLettersByteForByte(t *testing.T) {
 func TestStopGivesBackWhatWasNotBegun(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		ctx := context.Background()
-		g := newGate()
+		g := newGate(t)
 		broker := newWorkingBroker(s)
 		ended := work(t, broker, 1, &processor{process: g.process})
 		s.enqueue(t, message("a"))
