@@ -147,6 +147,27 @@ func TestATaskThatKeepsComingBackGoesToTheDeadLetters(t *testing.T) {
 	assert.Len(t, w.broker.published, 10)
 }
 
+func TestAnArgumentThatMakesMachineryPanicDoesNotEndTheWorker(t *testing.T) {
+	w := newWorkplace(t)
+	require.NoError(t, w.server.RegisterTask("plain", func([]string) error { return nil }))
+	require.NoError(t, w.m.RegisterTask("wrapped", func([]string) error { return nil }))
+	for _, name := range []string{"plain", "wrapped"} {
+		s := signatureOf(name)
+		s.Args = []tasks.Arg{{Type: "[]string", Value: true}}
+		require.NoError(t, w.deliver(s))
+	}
+	require.Len(t, w.broker.published, 2, "put back, until they go to the dead letters")
+
+	last := w.broker.published[1]
+	last.Headers = tasks.Headers{middleware.AttemptsHeader: "10"}
+	require.NoError(t, w.deliver(last))
+	require.Len(t, w.dead.tasks, 1)
+	require.ErrorIs(t, w.dead.reasons[0], middleware.ErrPutBack)
+	state, err := w.backend.GetState(last.UUID)
+	require.NoError(t, err)
+	assert.True(t, state.IsFailure())
+}
+
 func TestACountOfAttemptsThatIsNoneDoesNotHurtTheWorker(t *testing.T) {
 	for _, count := range []any{"-9", "-9223372036854775808", "99999999999999999999", "x", 7} {
 		w := newWorkplace(t)

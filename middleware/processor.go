@@ -1,11 +1,18 @@
 package middleware
 
 import (
+	"errors"
 	"iter"
+	"runtime/debug"
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
+	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
+
+// errPanicked stands for what processing a task panicked with, which may hold
+// anything.
+var errPanicked = errors.New("processing panicked")
 
 // processor stands between a broker and a worker.
 type processor struct {
@@ -37,7 +44,7 @@ func (p *processor) Process(s *tasks.Signature) error {
 	} else {
 		unopened = p.m.openForPlain(s)
 	}
-	err := p.TaskProcessor.Process(s)
+	err := p.process(s)
 	if err != nil && unopened != nil {
 		err = &unopenedError{err, unopened}
 	}
@@ -45,6 +52,18 @@ func (p *processor) Process(s *tasks.Signature) error {
 		return p.settle(d.pristine.signature(), err)
 	}
 	return nil
+}
+
+// process turns a panic into an error. Machinery's reflection panics on a value
+// that is no slice and says it is one, and would take the whole worker along.
+func (p *processor) process(s *tasks.Signature) (err error) {
+	defer func() {
+		if recover() != nil {
+			log.ERROR.Printf("envelope: processing panicked\n%s", debug.Stack())
+			err = errPanicked
+		}
+	}()
+	return p.TaskProcessor.Process(s)
 }
 
 // inWireForm lists, of the signatures nested in a received one, those that the
