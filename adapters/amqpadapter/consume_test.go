@@ -3,6 +3,7 @@ package amqpadapter_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -289,6 +290,42 @@ func TestWhatNobodyCanDoGoesToTheDeadLetters(t *testing.T) {
 			require.Equal(t, cnf.DefaultQueue, d.Headers[amqpadapter.DeathQueueHeader])
 		})
 	}
+}
+
+// Other clients may send headers that fill a frame, which leaves no room for ours.
+func TestHeadersThatLeaveNoRoomHoldUpNoWorker(t *testing.T) {
+	for _, body := range []string{`[1]`, `{"Name":"unknown"}`} {
+		cnf := rabbitMQ(t)
+		broker := newBroker(t, cnf, quickly)
+		publish(t, broker, task("add", "before"))
+		require.NoError(t, dial(t, cnf.Broker).Publish("", cnf.DefaultQueue, false, false, amqp.Publishing{
+			Headers: amqp.Table{"large": strings.Repeat("x", 128_000)}, Body: []byte(body),
+		}))
+		eventually(t, func() bool { return waiting(t, cnf, cnf.DefaultQueue) == 2 })
+		var seen journal
+		work(t, broker, 1, &processor{process: seen.add})
+		eventually(t, func() bool { return waiting(t, cnf, cnf.DefaultQueue+".dead") == 1 })
+		publish(t, broker, task("add", "after"))
+		seen.awaits(t, "before", "after")
+		d, _, err := dial(t, cnf.Broker).Get(cnf.DefaultQueue+".dead", true)
+		require.NoError(t, err)
+		require.Equal(t, body, string(d.Body))
+	}
+}
+
+func TestPanickingProcessorIsAnErrorOfItsTaskAlone(t *testing.T) {
+	cnf := rabbitMQ(t)
+	broker := newBroker(t, cnf, quickly, amqpadapter.WithMaxAttempts(2))
+	publish(t, broker, task("slow", "poison"), task("add", "innocent"))
+	var seen journal
+	work(t, broker, 1, &processor{process: func(s *tasks.Signature) error {
+		if s.Name == "slow" {
+			panic(s)
+		}
+		return seen.add(s)
+	}})
+	seen.awaits(t, "innocent")
+	eventually(t, func() bool { return waiting(t, cnf, cnf.DefaultQueue+".dead") == 1 })
 }
 
 // The worker is lost by cutting its connection while it has the task; the task itself never ends.

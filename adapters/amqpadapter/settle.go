@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -65,8 +66,22 @@ func (c *consumer) process(d amqp.Delivery, n int) {
 	case signature.ETA != nil && delayUntil(*signature.ETA) > 0:
 		c.move(d, c.queue, n, time.Until(*signature.ETA))
 	default:
-		c.settle(d, n, c.processor.Process(signature))
+		c.settle(d, n, c.attempt(signature))
 	}
+}
+
+// errPanic stands for what a processor panicked with, which may hold anything.
+var errPanic = errors.New("processing panicked")
+
+// attempt turns a panic into an error: it would take all other tasks of the worker along.
+func (c *consumer) attempt(signature *tasks.Signature) (err error) {
+	defer func() {
+		if recover() != nil {
+			log.ERROR.Printf("amqpadapter: processing panicked\n%s", debug.Stack())
+			err = errPanic
+		}
+	}()
+	return c.processor.Process(signature)
 }
 
 // settle decides what becomes of a message that was processed.
@@ -116,20 +131,37 @@ func (c *consumer) move(d amqp.Delivery, queue string, n int, after time.Duratio
 		m.Headers[AttemptsHeader] = int32(n)
 	}
 	m.delay(milliseconds(after))
-	c.replace(d, func(ctx context.Context) error { return c.publisher.publish(ctx, m) })
+	c.replace(d, func(ctx context.Context) error {
+		err := c.publisher.publish(ctx, m)
+		if errors.Is(err, ErrTooLarge) {
+			return c.keepDead(ctx, d, err)
+		}
+		return err
+	})
 }
 
 // bury gives a message to the dead letters.
 func (c *consumer) bury(d amqp.Delivery, reason error) {
-	log.ERROR.Printf("amqpadapter: %s goes to the dead letters in %s: %v", label(d), c.dead.queue, sentinelOf(reason))
-	c.replace(d, func(ctx context.Context) error {
-		return c.dead.push(ctx, republished(d), origin{d.Exchange, d.RoutingKey, c.queue}, reason)
-	})
+	c.replace(d, func(ctx context.Context) error { return c.keepDead(ctx, d, reason) })
+}
+
+// keepDead lets go of headers that leave no room for those of a dead letter: the message would never get away from here.
+func (c *consumer) keepDead(ctx context.Context, d amqp.Delivery, reason error) error {
+	letter, from := republished(d), origin{d.Exchange, d.RoutingKey, c.queue}
+	err := c.dead.push(ctx, letter, from, reason)
+	if errors.Is(err, ErrTooLarge) {
+		letter.Headers = amqp.Table{}
+		err = c.dead.push(ctx, letter, from, reason)
+	}
+	if err == nil {
+		log.ERROR.Printf("amqpadapter: %s went to the dead letters in %s: %v", label(d), c.dead.queue, sentinelOf(reason))
+	}
+	return err
 }
 
 // sentinelOf leaves out of a reason what a worker has said, which may hold a value.
 func sentinelOf(reason error) error {
-	for _, sentinel := range []error{ErrNoTask, ErrTooManyAttempts, ErrRejected} {
+	for _, sentinel := range []error{ErrNoTask, ErrTooManyAttempts, ErrRejected, ErrTooLarge} {
 		if errors.Is(reason, sentinel) {
 			return sentinel
 		}
