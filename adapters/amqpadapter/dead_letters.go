@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -124,15 +125,15 @@ func (d *DeadLetters) Drop(ctx context.Context, id string) error {
 
 // DropAll removes all dead letters that are there now, and returns how many.
 func (d *DeadLetters) DropAll(ctx context.Context) (int, error) {
-	n := 0
+	var n atomic.Int64 // each may still be at work when ctx has ended
 	err := d.each(ctx, func(delivery amqp.Delivery) (bool, error) {
-		n++
+		n.Add(1)
 		return true, delivery.Ack(false)
 	})
 	if err != nil {
-		return n, fmt.Errorf("drop dead letters: %w", err)
+		return int(n.Load()), fmt.Errorf("drop dead letters: %w", err)
 	}
-	return n, nil
+	return int(n.Load()), nil
 }
 
 // only does something with the dead letter of an ID.

@@ -200,6 +200,25 @@ func TestDeadLettersHeedTheContextAndSayWhenTheyAreClosed(t *testing.T) {
 	require.ErrorIs(t, err, amqpadapter.ErrClosed)
 }
 
+// What is dropped is still counted when nobody waits for it any more: the race detector watches.
+func TestDropAllMayBeInterrupted(t *testing.T) {
+	cnf := rabbitMQ(t)
+	dead := newDeadLetters(t, cnf)
+	const pushed = 100
+	for range pushed {
+		require.NoError(t, dead.Push(t.Context(), task("add", "a"), errors.New("no state")))
+	}
+	for patience := time.Millisecond; count(t, dead) > 0; patience += time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		dropped, err := dead.DropAll(ctx)
+		cancel()
+		require.LessOrEqual(t, dropped, pushed)
+		if err != nil {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+	}
+}
+
 func TestDeadLettersReportAQueueOfAnotherForm(t *testing.T) {
 	cnf := rabbitMQ(t)
 	queue := cnf.DefaultQueue + ".dead"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -26,18 +27,18 @@ func (d *DeadLetters) Replay(ctx context.Context, id string) error {
 
 // ReplayAll replays all dead letters that are there now and returns how many. It stops at the first error.
 func (d *DeadLetters) ReplayAll(ctx context.Context) (int, error) {
-	n := 0
+	var n atomic.Int64 // each may still be at work when ctx has ended
 	err := d.each(ctx, func(delivery amqp.Delivery) (bool, error) {
 		if err := d.replay(ctx, delivery); err != nil {
 			return false, fmt.Errorf("%s: %w", idOf(delivery), err)
 		}
-		n++
+		n.Add(1)
 		return true, nil
 	})
 	if err != nil {
-		return n, fmt.Errorf("replay dead letters: %w", err)
+		return int(n.Load()), fmt.Errorf("replay dead letters: %w", err)
 	}
-	return n, nil
+	return int(n.Load()), nil
 }
 
 func (d *DeadLetters) replay(ctx context.Context, delivery amqp.Delivery) error {
