@@ -87,13 +87,27 @@ func (l *link) channel(ctx context.Context) (*confirmChannel, error) {
 	var opened *confirmChannel
 	err := await(ctx, func() (err error) {
 		defer l.opening.leave()
-		opened, err = l.open()
+		if opened, err = l.open(); err == nil {
+			l.confirm = opened
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return opened, nil
+}
+
+// publishAlone uses a channel that no other message can be the end of: which one was, RabbitMQ does not tell.
+func (l *link) publishAlone(ctx context.Context, m message) error {
+	return await(ctx, func() error {
+		own, err := l.open()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = own.channel.Close() }()
+		return own.publish(ctx, m)
+	})
 }
 
 func (l *link) open() (*confirmChannel, error) {
@@ -104,8 +118,7 @@ func (l *link) open() (*confirmChannel, error) {
 	if err := channel.Confirm(false); err != nil {
 		return nil, err
 	}
-	l.confirm = newConfirmChannel(l, channel)
-	return l.confirm, nil
+	return newConfirmChannel(l, channel), nil
 }
 
 // messageIDs are unique on a channel, which is all that a returned message is told by.

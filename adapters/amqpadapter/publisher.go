@@ -80,7 +80,11 @@ func (p *publisher) try(ctx context.Context, m message) (*link, error) {
 	if err != nil {
 		return link, err
 	}
-	return link, channel.publish(ctx, m)
+	err = channel.publish(ctx, m)
+	if isRefused(err) {
+		return link, link.publishAlone(ctx, m)
+	}
+	return link, err
 }
 
 // connect returns the connection. One that could never be opened is an error at once, one that was lost is lost: its
@@ -169,6 +173,12 @@ func isLost(err error) bool {
 	default:
 		return false
 	}
+}
+
+// isRefused tells whether RabbitMQ has closed a channel because of a message on it.
+func isRefused(err error) bool {
+	var closed *amqp.Error
+	return errors.As(err, &closed) && !isLost(err)
 }
 
 // isMissing tells whether an error may come of an exchange or a queue that is gone.
