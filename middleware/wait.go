@@ -49,14 +49,23 @@ func (m *Middleware) wait(ctx context.Context, res Result) ([]reflect.Value, err
 	}
 }
 
+// errUnreadable stands for what Machinery panics with on a result that is no
+// slice and says it is one.
+var errUnreadable = errors.New("a result is not of the type that it names")
+
 // ask returns a result, or result.ErrTimeoutReached where there is none yet.
-func ask(res Result) ([]reflect.Value, error) {
+func ask(res Result) (values []reflect.Value, err error) {
+	defer func() {
+		if recover() != nil {
+			values, err = nil, errUnreadable
+		}
+	}()
 	task, ok := res.(*result.AsyncResult)
 	if !ok {
 		return res.GetWithTimeout(firstPoll, firstPoll)
 	}
 	// GetWithTimeout does no more, but sleeps.
-	values, err := task.Touch()
+	values, err = task.Touch()
 	if err == nil && values == nil {
 		err = result.ErrTimeoutReached
 	}

@@ -282,3 +282,11 @@ func TestResultOfAnotherKindIsPolled(t *testing.T) {
 		require.Nil(t, b.watched)
 	})
 }
+
+func TestAResultThatMakesMachineryPanicIsAnError(t *testing.T) {
+	w := newWorkplace(t)
+	s := &tasks.Signature{UUID: "task_x", Name: "x"}
+	require.NoError(t, w.backend.SetStateSuccess(s, []*tasks.TaskResult{{Type: "[]string", Value: true}}))
+	_, err := middleware.Await[[]string](t.Context(), w.m, result.NewAsyncResult(s, w.backend))
+	require.ErrorContains(t, err, "not of the type")
+}
