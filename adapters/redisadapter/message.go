@@ -24,11 +24,11 @@ func decode[T any](text string) (*T, error) {
 }
 
 // decodeTask also refuses JSON that is no task: without a name it would go round the queue for ever. The error wraps
-// ErrNoTask.
+// ErrNoTask, and nothing else: those of encoding/json quote values.
 func decodeTask(message string) (*tasks.Signature, error) {
 	signature, err := decode[tasks.Signature](message)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoTask, err)
+		return nil, fmt.Errorf("%w: it is not the JSON of one", ErrNoTask)
 	}
 	if signature.Name == "" {
 		return nil, fmt.Errorf("%w: it has no name", ErrNoTask)
