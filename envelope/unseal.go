@@ -39,7 +39,9 @@ func (d *decoder) admit(h *header, x *expression, t reflect.Type) (applied []Enc
 }
 
 func otherEncodings(h *header) error {
-	return faultf(ErrUnsupported, "envelope of %s has other encodings than are configured for it here", h.expression)
+	return faultf(ErrUnsupported, "envelope of %s has the encodings %q, which are not those configured for it here: "+
+		"pass envelope.Encodings and the like to envelope.NewRegistry, in every reader before the first sender",
+		h.expression, h.encoding)
 }
 
 // admitsMarked tells whether types that ask for encryption may stand in the envelope.

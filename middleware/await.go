@@ -50,6 +50,9 @@ func Scan(ctx context.Context, m *Middleware, res Result, targets ...any) error 
 	if res == nil || reflect.ValueOf(res).Kind() == reflect.Pointer && reflect.ValueOf(res).IsNil() {
 		return fmt.Errorf("await: %w: was the task sent?", ErrNoResult)
 	}
+	if err := m.checkResult(res); err != nil {
+		return fmt.Errorf("await: %w", err)
+	}
 	values, err := m.wait(ctx, res)
 	if err != nil {
 		return err

@@ -15,9 +15,16 @@ type DeadLetters interface {
 	Push(ctx context.Context, s *tasks.Signature, reason error) error
 }
 
-// WithDeadLetters keeps tasks whose arguments cannot be restored, or whose state
-// could not be written or republished time and again. Without it they end in
-// FAILURE and in the log.
+// A DeadLetterKeeper is a broker that has dead letters of its own. Those of
+// packages redisadapter and amqpadapter are such.
+type DeadLetterKeeper interface {
+	DeadLetters() DeadLetters
+}
+
+// WithDeadLetters keeps tasks whose arguments cannot be restored, whose state
+// could not be written or republished time and again, or whose signature is not
+// right (see SignTasks). Without it they go to the dead letters of the broker if
+// that is a DeadLetterKeeper; else they end in FAILURE and in the log.
 func WithDeadLetters(d DeadLetters) Option {
 	return func(m *Middleware) { m.deadLetters = d }
 }

@@ -108,6 +108,9 @@ func Install(server *machinery.Server, r *envelope.Registry, opts ...Option) (*M
 		return nil, fmt.Errorf("install middleware: %w", ErrInstalled)
 	}
 	m := &Middleware{server: server, inner: server.GetBroker(), registry: r, form: nativeForm}
+	if keeper, ok := server.GetBroker().(DeadLetterKeeper); ok {
+		m.deadLetters = keeper.DeadLetters()
+	}
 	for _, option := range opts {
 		option(m)
 	}

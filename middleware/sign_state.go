@@ -3,6 +3,7 @@ package middleware
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -55,6 +56,26 @@ func (m *Middleware) decorateBackend(inner backendsiface.Backend) backendsiface.
 func (b *signingBackend) Unwrap() backendsiface.Backend { return b.Backend }
 
 func (b *signingBackend) signsStates() {}
+
+// errUnverified is returned for a result that would be read without verifying it.
+var errUnverified = errors.New("the result is not of the server's backend, which verifies it: make it with server.GetBackend()")
+
+// checkResult returns an error if the signature of a result would not be looked
+// at: Machinery's results know their backend, in a field of that name.
+func (m *Middleware) checkResult(res Result) error {
+	value := reflect.Indirect(reflect.ValueOf(res))
+	if !m.signing.wanted || value.Kind() != reflect.Struct {
+		return nil
+	}
+	backend := value.FieldByName("backend")
+	if !backend.IsValid() || backend.Kind() != reflect.Interface || backend.IsNil() {
+		return nil
+	}
+	if !backend.Elem().Type().Implements(reflect.TypeFor[signedBackend]()) {
+		return errUnverified
+	}
+	return nil
+}
 
 // checkBackend returns an error if states are to be signed and are not.
 func (m *Middleware) checkBackend() error {

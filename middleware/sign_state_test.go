@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/RichardKnop/machinery/v2"
+	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
 	"github.com/RichardKnop/machinery/v2/config"
 	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
@@ -252,6 +253,21 @@ func TestNoByteOfTheSignatureOfAResultCanBeChanged(t *testing.T) {
 		require.NoError(t, err)
 		assert.True(t, read.IsFailure(), "byte %d", i)
 		assert.Empty(t, read.Results)
+	}
+}
+
+func TestAResultOfABackendThatVerifiesNothingIsRefused(t *testing.T) {
+	v := newVault(t)
+	sent := v.send(t, "own").(*result.AsyncResult)
+	_, err := middleware.Await[order](t.Context(), v.m, sent)
+	require.NoError(t, err)
+	for _, unverified := range []middleware.Result{
+		result.NewAsyncResult(sent.Signature, v.store),
+		result.NewChainAsyncResult([]*tasks.Signature{sent.Signature}, v.store),
+		result.NewChordAsyncResult([]*tasks.Signature{sent.Signature}, sent.Signature, v.store),
+	} {
+		_, err = middleware.Await[order](t.Context(), v.m, unverified)
+		require.ErrorContains(t, err, "server.GetBackend()")
 	}
 }
 

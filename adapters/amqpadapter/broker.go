@@ -14,6 +14,8 @@ import (
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 // broker implements Machinery's Broker. Names of tasks and the configuration are those of Machinery's own base.
@@ -57,6 +59,16 @@ func NewBroker(cnf *config.Config, opts ...BrokerOption) brokersiface.Broker {
 		b.deadLetters.belongTo(cnf)
 	}
 	return b
+}
+
+// DeadLetters returns those of WithDeadLetters or else of the default queue. It makes the broker a
+// middleware.DeadLetterKeeper: what the middleware refuses goes there too.
+func (b *broker) DeadLetters() middleware.DeadLetters {
+	if b.deadLetters != nil {
+		return b.deadLetters
+	}
+	own := deadLetterQueue{publisher: b.publisher, queue: b.deadQueue(b.GetConfig().DefaultQueue)}
+	return &DeadLetters{deadLetterQueue: own, topology: b.topology}
 }
 
 // AdjustRoutingKey fills an empty routing key: with the binding key where the exchange is a direct one, else with the

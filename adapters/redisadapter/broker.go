@@ -11,6 +11,8 @@ import (
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 // broker implements Machinery's Broker. Names of tasks, the configuration and the default routing key are those of
@@ -59,6 +61,12 @@ func NewBroker(cnf *config.Config, client redis.UniversalClient, opts ...BrokerO
 	}
 	b.delayed = newDelayedTasks(cnf, client, b.deadLetters(cnf.DefaultQueue))
 	return b
+}
+
+// DeadLetters returns those of WithDeadLetters or else of the default queue. It makes the broker a
+// middleware.DeadLetterKeeper: what the middleware refuses goes there too.
+func (b *broker) DeadLetters() middleware.DeadLetters {
+	return b.deadLetters(b.GetConfig().DefaultQueue)
 }
 
 // Publish puts the task at the end of the queue that its RoutingKey names, or among the delayed tasks while its ETA
