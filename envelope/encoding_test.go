@@ -131,7 +131,7 @@ func TestEncodingsHaveToBeThoseConfigured(t *testing.T) {
 		text := marshal(t, newShop(t, envelope.Encodings(stack...)), repetitive)
 		_, err := receiver.UnmarshalAny(t.Context(), text)
 		require.ErrorIs(t, err, envelope.ErrUnsupported)
-	require.ErrorContains(t, err, "envelope of string has the encodings [], which are not those configured for it here")
+		require.ErrorContains(t, err, "which are not those configured for it here: pass envelope.Encodings")
 		_, err = readInto[string](receiver, text)
 		require.ErrorIs(t, err, envelope.ErrUnsupported)
 	}

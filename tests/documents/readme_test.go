@@ -131,7 +131,7 @@ func TestReadmeGroupAndChord(t *testing.T) {
 
 func TestReadmeResults(t *testing.T) {
 	ctx, _, m := newShop(t)
-	require.NoError(t, m.RegisterTask("orders.take", func(o Order) (Receipt, int, error) {
+	require.NoError(t, m.RegisterTask("orders.take", func(o Order) (Receipt, int64, error) {
 		return Receipt{o.ID}, 0, OutOfStock{SKU: "tea"}
 	}))
 	signature, err := m.Signature(ctx, "orders.take", order)
@@ -141,7 +141,7 @@ func TestReadmeResults(t *testing.T) {
 	var sku string
 
 	var receipt Receipt
-	var left int
+	var left int64
 	err = middleware.Scan(ctx, m, result, &receipt, &left) // a task with two results
 	var outOfStock OutOfStock
 	if errors.As(err, &outOfStock) { // the error that the task returned, if its type is registered
@@ -259,12 +259,14 @@ func addSecretly(ctx context.Context, m *middleware.Middleware) error {
 
 func TestReadmeDeadLetters(t *testing.T) {
 	ctx := newContext(t)
-	server, client := newServer(t)
+	other, client := newServer(t)
+	cnf, lock := other.GetConfig(), eagerlock.New()
 	registry := shopRegistry()
 
 	dead := redisadapter.NewDeadLetters(client, "orders:dead")
-	m, err := middleware.Install(server, registry,
-		middleware.WithDeadLetters(dead), middleware.DeadLetterFailures())
+	broker := redisadapter.NewBroker(cnf, client, redisadapter.WithDeadLetters(dead))
+	server := machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), lock)
+	m, err := middleware.Install(server, registry, middleware.DeadLetterFailures())
 
 	require.NoError(t, err)
 	work(t, server)
