@@ -63,5 +63,5 @@ func (m *Middleware) bury(s *tasks.Signature, reason error) {
 
 func (m *Middleware) lost(s *tasks.Signature, what string) {
 	m.lostDeadLetters.Add(1)
-	log.ERROR.Printf("envelope: dead letters %s on task %q (%s)", what, s.Name, s.UUID)
+	log.ERROR.Printf("envelope: dead letters %s on task %q (%q)", what, s.Name, s.UUID)
 }

@@ -45,7 +45,7 @@ func (b *broker) settle(pristine *tasks.Signature, err error) error {
 	case attempts(pristine, AttemptsHeader) >= mostPutBacks:
 		return b.giveUp(pristine, err)
 	}
-	log.WARNING.Printf("envelope: task %q (%s) was not processed to its end, putting it back", pristine.Name, pristine.UUID)
+	log.WARNING.Printf("envelope: task %q (%q) was not processed to its end, putting it back", pristine.Name, pristine.UUID)
 	return b.putBack(pristine, err)
 }
 
@@ -54,7 +54,7 @@ func (b *broker) settle(pristine *tasks.Signature, err error) error {
 func isUnreadable(err error) bool { return strings.HasPrefix(err.Error(), "Reflect task args error") }
 
 func (b *broker) giveUp(s *tasks.Signature, err error) error {
-	log.ERROR.Printf("envelope: task %q (%s) was put back %d times, giving up", s.Name, s.UUID, mostPutBacks)
+	log.ERROR.Printf("envelope: task %q (%q) was put back %d times, giving up", s.Name, s.UUID, mostPutBacks)
 	reason := fmt.Errorf("%w: %w", ErrPutBack, err)
 	b.m.report(context.Background(), Observer.Failed, Observation{Task: s.Name, Err: reason})
 	_ = b.m.server.GetBackend().SetStateFailure(s, reason.Error()) // it may be what does not work

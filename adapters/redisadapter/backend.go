@@ -48,6 +48,7 @@ type backend struct {
 	callbackTimeout time.Duration
 	silent          bool
 	notifier        notifier
+	received        received
 }
 
 // NewBackend returns a backend that keeps states and groups in Redis, where Machinery's own Redis backends keep them:

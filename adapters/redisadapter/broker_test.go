@@ -87,8 +87,7 @@ func TestListingReportsAMessageThatIsNoTask(t *testing.T) {
 	require.NoError(t, s.client.RPush(context.Background(), s.cnf.DefaultQueue, "garbage").Err())
 
 	_, err := broker.GetPendingTasks("")
-	var syntax *json.SyntaxError
-	require.ErrorAs(t, err, &syntax)
+	require.ErrorIs(t, err, redisadapter.ErrNoTask)
 }
 
 func TestStopWaitsForRunningTasks(t *testing.T) {

@@ -32,7 +32,8 @@
 //
 // # Results
 //
-// The state of a task only moves forward: when a task that has ended is delivered again, RECEIVED, STARTED and RETRY
+// A task is RECEIVED for a moment only before it is STARTED, so that RECEIVED is hardly ever seen: it is not written where
+// STARTED follows at once. The state of a task only moves forward: when a task that has ended is delivered again, RECEIVED, STARTED and RETRY
 // leave its end alone, FAILURE leaves SUCCESS alone, and SUCCESS takes the place of FAILURE. A new send of the same UUID
 // begins anew.
 //

@@ -26,7 +26,7 @@ func (c *consumer) handle(d delivery) outcome {
 			len(d.message), c.keys.queue)
 		return c.bury(d.message, err)
 	case d.failures >= int64(c.deliveryLimit):
-		log.ERROR.Printf("redisadapter: task %s (%s) was running when %d workers died, goes to the dead letters",
+		log.ERROR.Printf("redisadapter: task %q (%q) was running when %d workers died, goes to the dead letters",
 			signature.Name, signature.UUID, d.failures)
 		return c.bury(d.message, fmt.Errorf("%w: %d workers died of it, or with it", ErrDeliveryLimit, d.failures))
 	case !c.IsTaskRegistered(signature.Name):
@@ -44,7 +44,7 @@ func (c *consumer) handle(d delivery) outcome {
 		return c.bury(d.message, err)
 	}
 	// The error's text can quote arguments, so it stays out of the log.
-	log.ERROR.Printf("redisadapter: task %s (%s) was not processed to its end", name, uuid)
+	log.ERROR.Printf("redisadapter: task %q (%q) was not processed to its end", name, uuid)
 	return c.putBack(d.message, err)
 }
 

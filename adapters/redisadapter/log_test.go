@@ -67,7 +67,7 @@ func TestLogsNameTasksAndNeverShowWhatTheyCarry(t *testing.T) {
 	broker.StopConsuming()
 
 	require.NotContains(t, logs.String(), "secret")
-	require.Contains(t, logs.String(), "unknown (a)")
-	require.Contains(t, logs.String(), "fails (b)")
+	require.Contains(t, logs.String(), `"unknown" ("a")`)
+	require.Contains(t, logs.String(), `"fails" ("b")`)
 	require.Contains(t, logs.String(), "16 bytes")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/go-redis/redis/v8"
 )
@@ -15,12 +16,23 @@ func (b *backend) SetStatePending(signature *tasks.Signature) error {
 	if err != nil {
 		return fmt.Errorf("encode state of task %s: %w", signature.UUID, err)
 	}
+	b.received.take(signature.UUID)
 	return b.set(signature.UUID, encoded)
 }
 
-// SetStateReceived notes that a worker has the task, unless it has ended.
+// SetStateReceived notes that a worker has the task, unless it was started or has ended. It is written a moment later,
+// or by GetState, and not at all if the worker has started the task by then; so it cannot fail.
 func (b *backend) SetStateReceived(signature *tasks.Signature) error {
-	_, err := b.advance(signature, tasks.NewReceivedTaskState(signature))
+	b.received.put(signature, func(u *unwritten) {
+		if err := b.writeReceived(u); err != nil {
+			log.WARNING.Printf("redisadapter: could not note that task %q was received", u.signature.UUID)
+		}
+	})
+	return nil
+}
+
+func (b *backend) writeReceived(u *unwritten) error {
+	_, err := b.write(u.signature, u.state)
 	return err
 }
 
@@ -58,12 +70,18 @@ func (b *backend) SetStateFailure(signature *tasks.Signature, reason string) err
 // GetState returns the last state of a task. Numbers in results are json.Number. The error is redis.Nil, wrapped,
 // where no state is kept.
 func (b *backend) GetState(taskUUID string) (*tasks.TaskState, error) {
+	if u := b.received.take(taskUUID); u != nil {
+		if err := b.writeReceived(u); err != nil {
+			return nil, err
+		}
+	}
 	reply := b.client.Get(context.Background(), taskUUID)
 	return readState(taskUUID, reply)
 }
 
 // PurgeState forgets the state of a task. That there is none is no error.
 func (b *backend) PurgeState(taskUUID string) error {
+	b.received.take(taskUUID)
 	return b.purge(taskUUID)
 }
 

@@ -40,7 +40,7 @@ return name
 
 // stays lists, for the states that a worker writes, what they do not take the place of.
 var stays = map[string]string{
-	tasks.StateReceived: "(SUCCESS)(FAILURE)",
+	tasks.StateReceived: "(STARTED)(SUCCESS)(FAILURE)",
 	tasks.StateStarted:  "(SUCCESS)(FAILURE)",
 	tasks.StateRetry:    "(SUCCESS)(FAILURE)",
 	tasks.StateFailure:  "(SUCCESS)",
@@ -50,8 +50,14 @@ var stays = map[string]string{
 // notCreated ends the JSON of a state that does not say when its task was made.
 var notCreated = []byte(`"0001-01-01T00:00:00Z","TTL":0}`)
 
-// advance writes a state unless the one before is to stay, and returns the latter's name, empty if there is none.
+// advance writes a state in the place of RECEIVED, if that was not written yet.
 func (b *backend) advance(signature *tasks.Signature, state *tasks.TaskState) (before string, err error) {
+	b.received.take(signature.UUID)
+	return b.write(signature, state)
+}
+
+// write writes a state unless the one before is to stay, and returns the latter's name, empty if there is none.
+func (b *backend) write(signature *tasks.Signature, state *tasks.TaskState) (before string, err error) {
 	state.TaskName = signature.Name
 	encoded, err := json.Marshal(state)
 	if err != nil {

@@ -53,7 +53,8 @@ func TestStatesOnlyMoveForward(t *testing.T) {
 		}{
 			{pending, []string{pending, received, started, retry, success, failure}, true},
 			{received, []string{pending, received, started, retry, success, failure}, true},
-			{started, []string{pending, received, started, retry, success, failure}, true},
+			{started, []string{received}, false},
+			{started, []string{pending, started, retry, success, failure}, true},
 			{retry, []string{pending, received, started, retry, success, failure}, true},
 			{success, []string{received, started, retry, failure}, false},
 			{success, []string{pending, success}, true},
@@ -146,10 +147,10 @@ func TestStrangeContentUnderAUUIDIsReplaced(t *testing.T) {
 		} {
 			signature := task("add", s.prefix+"a")
 			require.NoError(t, s.client.Set(t.Context(), signature.UUID, strange, time.Minute).Err())
-			require.NoError(t, backend.SetStateReceived(signature), strange)
+			require.NoError(t, backend.SetStateStarted(signature), strange)
 			text := s.client.Get(t.Context(), signature.UUID).Val()
 			require.True(t, json.Valid([]byte(text)), text)
-			require.Contains(t, text, `"State":"RECEIVED"`)
+			require.Contains(t, text, `"State":"STARTED"`)
 		}
 	})
 }
@@ -219,4 +220,31 @@ func TestOtherErrorsAreReportedAtOnce(t *testing.T) {
 	require.NoError(t, client.Close())
 	require.ErrorIs(t, backend.SetStatePending(task("add", "a")), redis.ErrClosed)
 	require.EqualValues(t, 2, asked.Load())
+}
+
+func TestReceivedIsWrittenWhereTheTaskIsNotStartedAtOnce(t *testing.T) {
+	onEveryClient(t, func(t *testing.T, s *backendSite) {
+		backend, other := redisadapter.NewBackend(s.cnf, s.client), redisadapter.NewBackend(s.cnf, s.client)
+		signature := task("add", s.prefix+"waits")
+		require.NoError(t, backend.SetStateReceived(signature))
+		eventually(t, func() bool {
+			state, err := other.GetState(signature.UUID)
+			return err == nil && state.State == tasks.StateReceived && state.TaskName == "add"
+		})
+	})
+}
+
+func TestReceivedIsNotWrittenAfterWhatFollowed(t *testing.T) {
+	onEveryClient(t, func(t *testing.T, s *backendSite) {
+		backend := redisadapter.NewBackend(s.cnf, s.client)
+		for _, next := range []string{tasks.StatePending, tasks.StateStarted, tasks.StateSuccess} {
+			signature := task("add", s.prefix+next)
+			require.NoError(t, backend.SetStateReceived(signature))
+			write(t, backend, signature, next)
+			require.Never(t, func() bool {
+				state, err := backend.GetState(signature.UUID)
+				return err != nil || state.State != next
+			}, 3*tick, tick)
+		}
+	})
 }

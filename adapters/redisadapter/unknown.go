@@ -37,7 +37,7 @@ func (c *consumer) turnAway(signature *tasks.Signature, message string) outcome 
 		return err
 	})
 	if o == moved && c.lap.miss(queued) {
-		log.INFO.Printf("redisadapter: task %s (%s) is not registered here, put back on %s",
+		log.INFO.Printf("redisadapter: task %q (%q) is not registered here, put back on %s",
 			signature.Name, signature.UUID, c.keys.queue)
 	}
 	return o

@@ -176,8 +176,7 @@ def main():
     options.add_argument("--start", default=0, type=int, metavar="CITY", help="where the search begins, 0 to 4")
     options.add_argument("--timeout", default=30, type=float, metavar="SECONDS")
     options = options.parse_args()
-    host, _, port = options.redis.rpartition(":")
-    machinery = Machinery(Redis(host, int(port)), options.queue)
+    host, _, port = options.redis.partition(":")
 
     # Go: Problem{Name: "five", Cities: []City{{X: 0, Y: 0}, …}}
     problem = envelope("tsp.Problem", {
@@ -188,6 +187,8 @@ def main():
     strategy = envelope("tsp.TwoOpt", {"from": envelope("tsp.NearestNeighbour", {"start": options.start})})
 
     try:
+        machinery = Machinery(Redis(host, int(port or 6379)), options.queue)
+
         # A result of a registered type comes in an envelope.
         task = machinery.send("tsp.improve", problem, strategy)
         found = open_envelope(machinery.wait(task, options.timeout), "tsp.Found")
@@ -201,7 +202,7 @@ def main():
         if failure.envelope:
             print("error", open_envelope(failure.envelope, "tsp.NoSuchCity"), file=sys.stderr)
         return 1
-    except (EnvelopeError, OSError) as error:
+    except (EnvelopeError, OSError, ValueError) as error:
         print("error:", error, file=sys.stderr)
         return 1
     return 0
