@@ -18,6 +18,18 @@
 // the same way back. What Machinery carries by itself (bool, integers, floats,
 // strings and slices of those) stays as it is, so tasks registered with
 // Machinery directly work beside wrapped ones, in one chain too.
+//
+// # What else there is
+//
+//   - Typed tasks, for new code: NewTask.
+//   - Arguments by name: Named and Params. Several results: Scan.
+//   - Sends that keep their context: SendTask, SendChain, SendGroup, SendChord.
+//   - Failures that keep their type: TaskError.
+//   - Handlers of your own: WithPrePublish, WithPreTask, Args.
+//   - What nobody can do: WithDeadLetters, DeadLetterFailures.
+//   - Rolling deployments: RetryUnknown.
+//   - Closed to strangers: SignTasks, EnvelopeAll, and envelope.EncryptAll.
+//   - Traces and metrics: WithPropagator, WithObserver, package otelmiddleware.
 package middleware
 
 import (

@@ -1,18 +1,17 @@
 // Package amqpadapter runs Machinery on RabbitMQ.
 //
-// Say where RabbitMQ is, make the two parts, and give them to Machinery:
+// Say where RabbitMQ is, make the two parts, and give them to Machinery. Results are best kept in Redis (see Results):
 //
 //	cnf := &config.Config{
-//		Broker:        "amqp://guest:guest@localhost:5672/",
-//		ResultBackend: "amqp://guest:guest@localhost:5672/",
-//		DefaultQueue:  "machinery_tasks",
+//		Broker:       "amqp://guest:guest@localhost:5672/",
+//		DefaultQueue: "machinery_tasks",
 //		AMQP: &config.AMQPConfig{
 //			Exchange: "machinery_exchange", ExchangeType: "direct", BindingKey: "machinery_task", PrefetchCount: 3,
 //		},
 //	}
 //	broker := amqpadapter.NewBroker(cnf)
 //	defer broker.(io.Closer).Close()
-//	server := machinery.NewServer(cnf, broker, amqpadapter.NewBackend(cnf), lock)
+//	server := machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), lock)
 //
 // # Mixing with Machinery's own AMQP broker
 //

@@ -30,6 +30,8 @@ type consumer struct {
 	lap        lap
 	silence    silence
 	sweepDue   atomic.Bool
+	// lostReply is when a fetch last failed. Redis may go on with it for as long as it blocks.
+	lostReply time.Time
 }
 
 func newConsumer(b *broker, s *shift, queue string, concurrency int, processor brokersiface.TaskProcessor) *consumer {
@@ -83,7 +85,8 @@ func (c *consumer) begin(d delivery) {
 	})
 }
 
-// giveBack returns what a consumer still has, oldest first, to the head of the queue, and forgets the consumer. It
+// giveBack returns what a consumer still has, oldest first, to the head of the queue, and forgets the consumer, unless a
+// request of its own may still be on its way to give it a message: others look after that then, and forget it later. It
 // pushes first, because a script that fails keeps what it did so far.
 var giveBack = redis.NewScript(`
 local messages = redis.call('LRANGE', KEYS[1], 0, -1)
@@ -91,7 +94,9 @@ for i = #messages, 1, -1 do
 	redis.call('LPUSH', KEYS[2], messages[i])
 end
 redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[3], ARGV[1])
+if ARGV[2] == '0' then
+	redis.call('ZREM', KEYS[3], ARGV[1])
+end
 return #messages
 `)
 
@@ -105,7 +110,11 @@ func (c *consumer) leave() {
 			len(done), c.keys.queue)
 		return
 	}
-	err := giveBack.Run(ctx, c.client, []string{c.processing, c.keys.queue, c.keys.consumers}, c.id).Err()
+	underWay := 0
+	if time.Since(c.lostReply) < 2*blockingWait {
+		underWay = 1
+	}
+	err := giveBack.Run(ctx, c.client, []string{c.processing, c.keys.queue, c.keys.consumers}, c.id, underWay).Err()
 	if err != nil {
 		log.WARNING.Printf("redisadapter: stopped without leaving %s in order: %v", c.keys.queue, err)
 	}

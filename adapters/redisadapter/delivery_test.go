@@ -12,6 +12,7 @@ import (
 	"github.com/RichardKnop/machinery/v2/brokers/errs"
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	miniserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
 
@@ -380,4 +381,31 @@ func TestOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
 	eventually(t, closed(ended))
 	require.Equal(t, 1, strings.Count(logs.String(), "redisadapter: cannot"), logs.String())
 	require.Equal(t, 1, strings.Count(logs.String(), "redis works again"), logs.String())
+}
+
+func TestAWorkerThatMayStillBeGivenAMessageStaysKnown(t *testing.T) {
+	for reply, known := range map[string]bool{"lost": true, "there": false} {
+		t.Run(reply, func(t *testing.T) {
+			s, server := embedded(t)
+			broker := newWorkingBroker(s)
+			ended := work(t, broker, 1, &processor{})
+			consumers := "{" + s.cnf.DefaultQueue + "}:consumers"
+			eventually(t, func() bool { return server.Exists(consumers) })
+			if known {
+				var refused atomic.Int32
+				server.Server().SetPreHook(func(peer *miniserver.Peer, command string, _ ...string) bool {
+					if command != "BLMOVE" && command != "LRANGE" {
+						return false
+					}
+					refused.Add(1)
+					peer.WriteError("ERR lost")
+					return true
+				})
+				eventually(t, func() bool { return refused.Load() > 1 })
+			}
+			broker.StopConsuming()
+			eventually(t, closed(ended))
+			require.Equal(t, known, server.Exists(consumers))
+		})
+	}
 }

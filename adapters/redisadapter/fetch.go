@@ -75,6 +75,7 @@ func (c *consumer) fetch() {
 		}
 		// What was on its way may be among the processing now.
 		c.sweepDue.Store(true)
+		c.lostReply = time.Now()
 		c.pause(pauses.next())
 	}
 }

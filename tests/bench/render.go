@@ -16,6 +16,9 @@ Written by ` + "`make bench`" + `, or ` + "`go run .`" + ` in tests/bench; the p
 Each number is the median of %d rounds of at least %s, all in one run. Libraries are timed after a test that each of them
 returns what it was given.
 
+A bound is what the project has set itself; one that is not met stands here as it was measured, and the tables show what
+it is about.
+
 - Processor: %s, %d cores
 - Go: %s %s/%s
 - Date: %s
