@@ -5,14 +5,15 @@ import "fmt"
 var rabbitMQBroker = section{
 	title:     "rabbitmq broker",
 	benchmark: "RabbitMQBroker",
-	runs:      []run{{cpu: "2"}},
+	runs:      []run{{cpu: "2", benchtime: "2s"}},
 	report:    reportRabbitMQBroker,
 	bounds:    boundRabbitMQBroker,
 }
 
 const aboutRabbitMQBroker = `Package amqpadapter's broker against Machinery's own, with tasks of 1 KB and nothing else: no server, no
 result backend. "sent" is until RabbitMQ has confirmed, with nobody to receive. "done" is sent by eight goroutines and
-processed by a worker of concurrency 8 in the same process, with a PrefetchCount of 16, until the last one has ended.
+processed by a worker of concurrency 8 in the same process, with a PrefetchCount of 16, until the last one has ended. Rounds
+are of two seconds.
 
 `
 

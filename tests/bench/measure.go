@@ -31,6 +31,9 @@ func measure(sections []section, rounds int, benchtime string) (*measurements, e
 // goTest adds one run to m. The tests run too: where a round trip is not equal, go test times nothing.
 func goTest(m *measurements, benchmark string, r run, benchtime string) error {
 	pattern := "^Benchmark" + benchmark + "$" + r.only
+	if r.benchtime != "" {
+		benchtime = r.benchtime
+	}
 	cmd := exec.Command("go", "test", "-bench="+pattern, "-benchmem", "-benchtime="+benchtime,
 		"-cpu="+r.cpu, "-count=1", "-timeout=1h", ".")
 	cmd.Env = append(os.Environ(), "GOEXPERIMENT="+r.experiment)

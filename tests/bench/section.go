@@ -18,4 +18,5 @@ type run struct {
 	experiment string // GOEXPERIMENT
 	cpu        string // as go test -cpu takes it
 	only       string // which sub-benchmarks: "/" and what go test -bench takes after one; all when empty
+	benchtime  string // least time for one sample, where the one for all would be too short
 }
