@@ -2,6 +2,8 @@ package envelope
 
 import (
 	"reflect"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
 // An arrayPlan writes an array as an array, which has to have exactly its length.
@@ -26,34 +28,31 @@ func (p *arrayPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, err
 }
 
 func (p *arrayPlan) decode(d *decoder, v reflect.Value) error {
-	return d.array(p.length, func(i int) error {
+	return decodeArray(d, p.length, func(i int) error {
 		return p.element.decode(d, v.Index(i))
 	})
 }
 
-// array reads an array of exactly the given length.
-func (d *decoder) array(length int, element func(i int) error) error {
-	empty, err := d.open('[', ']', "an array")
+// decodeArray reads an array of exactly the given length.
+func decodeArray(d *decoder, length int, element func(i int) error) error {
+	empty, err := d.in.OpenArray()
 	if err != nil {
 		return err
 	}
 	read := 0
 	for more := !empty; more; read++ {
 		if read == length {
-			return faultf(ErrTypeMismatch, "array has more than %d elements", length)
-		}
-		if err := d.count(); err != nil {
-			return err
+			return faults.Newf(ErrTypeMismatch, "array has more than %d elements", length)
 		}
 		if err := element(read); err != nil {
 			return withinElement(read, err)
 		}
-		if more, err = d.more(']'); err != nil {
+		if more, err = d.in.More(']'); err != nil {
 			return err
 		}
 	}
 	if read < length {
-		return faultf(ErrTypeMismatch, "array has %d elements, not %d", read, length)
+		return faults.Newf(ErrTypeMismatch, "array has %d elements, not %d", read, length)
 	}
 	return nil
 }

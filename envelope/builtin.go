@@ -9,9 +9,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
 )
 
 const anyName = "any"
+
+var emptyStructType = reflect.TypeFor[struct{}]()
 
 // A builtin is a type that needs no registration.
 type builtin struct {
@@ -24,28 +28,32 @@ func known[T any](name string, p plan) builtin {
 	return builtin{name: name, goType: reflect.TypeFor[T](), plan: p}
 }
 
+func basic[T any](name string) builtin {
+	return known[T](name, basicPlans[reflect.TypeFor[T]().Kind()])
+}
+
 // builtins lists what is known by name without registration.
 var builtins = []builtin{
 	known[any](anyName, anyPlan{}),
-	known[bool]("bool", boolPlan{}),
-	known[string]("string", stringPlan{}),
-	known[int]("int", intPlan{}),
-	known[int8]("int8", intPlan{}),
-	known[int16]("int16", intPlan{}),
-	known[int32]("int32", intPlan{}),
-	known[int64]("int64", intPlan{}),
-	known[uint]("uint", uintPlan{}),
-	known[uint8]("uint8", uintPlan{}),
-	known[uint16]("uint16", uintPlan{}),
-	known[uint32]("uint32", uintPlan{}),
-	known[uint64]("uint64", uintPlan{}),
-	known[uintptr]("uintptr", uintPlan{}),
-	known[float32]("float32", floatPlan{}),
-	known[float64]("float64", floatPlan{}),
-	known[complex64]("complex64", complexPlan{}),
-	known[complex128]("complex128", complexPlan{}),
+	basic[bool]("bool"),
+	basic[string]("string"),
+	basic[int]("int"),
+	basic[int8]("int8"),
+	basic[int16]("int16"),
+	basic[int32]("int32"),
+	basic[int64]("int64"),
+	basic[uint]("uint"),
+	basic[uint8]("uint8"),
+	basic[uint16]("uint16"),
+	basic[uint32]("uint32"),
+	basic[uint64]("uint64"),
+	basic[uintptr]("uintptr"),
+	basic[float32]("float32"),
+	basic[float64]("float64"),
+	basic[complex64]("complex64"),
+	basic[complex128]("complex128"),
 	known[time.Time]("time.Time", timePlan{}),
-	known[time.Duration]("time.Duration", intPlan{}),
+	basic[time.Duration]("time.Duration"),
 	known[big.Int]("big.Int", bigIntPlan{}),
 	known[big.Float]("big.Float", bigFloatPlan{}),
 	known[big.Rat]("big.Rat", bigRatPlan{}),
@@ -56,48 +64,28 @@ var builtins = []builtin{
 	known[json.RawMessage]("json.RawMessage", rawPlan{}),
 	known[json.Number]("json.Number", numberPlan{}),
 	known[uuid.UUID]("uuid.UUID", textPlan{}),
+	known[struct{}]("struct", &structPlan{members: newMembers(layout{})}),
 }
 
-// composites lists composite types that have plans quicker than those made up from their elements.
-var composites = []builtin{
+// quickComposites lists composite types that have plans quicker than those made up from their elements.
+var quickComposites = []builtin{
 	known[[]byte]("", bytesPlan{}),
-	known[[]bool]("", listPlan[bool]{write: appendBool, read: (*decoder).bool}),
-	known[[]string]("", listPlan[string]{write: appendText, read: (*decoder).ownText}),
-	known[[]int]("", listPlan[int]{write: appendInt[int], read: readInt[int]}),
-	known[[]int8]("", listPlan[int8]{write: appendInt[int8], read: readInt[int8]}),
-	known[[]int16]("", listPlan[int16]{write: appendInt[int16], read: readInt[int16]}),
-	known[[]int32]("", listPlan[int32]{write: appendInt[int32], read: readInt[int32]}),
-	known[[]int64]("", listPlan[int64]{write: appendInt[int64], read: readInt[int64]}),
-	known[[]uint]("", listPlan[uint]{write: appendUint[uint], read: readUint[uint]}),
-	known[[]uint16]("", listPlan[uint16]{write: appendUint[uint16], read: readUint[uint16]}),
-	known[[]uint32]("", listPlan[uint32]{write: appendUint[uint32], read: readUint[uint32]}),
-	known[[]uint64]("", listPlan[uint64]{write: appendUint[uint64], read: readUint[uint64]}),
-	known[[]float32]("", listPlan[float32]{write: appendFloat32, read: readFloat[float32]}),
-	known[[]float64]("", listPlan[float64]{write: appendFloat64, read: readFloat[float64]}),
+	known[[]bool]("", &listPlan[bool]{write: appendBool, read: (*jsontext.Reader).Bool}),
+	known[[]string]("", &listPlan[string]{write: jsontext.AppendText, read: (*jsontext.Reader).OwnText}),
+	known[[]int]("", &listPlan[int]{write: appendInt[int], read: readInt[int]}),
+	known[[]int8]("", &listPlan[int8]{write: appendInt[int8], read: readInt[int8]}),
+	known[[]int16]("", &listPlan[int16]{write: appendInt[int16], read: readInt[int16]}),
+	known[[]int32]("", &listPlan[int32]{write: appendInt[int32], read: readInt[int32]}),
+	known[[]int64]("", &listPlan[int64]{write: appendInt[int64], read: readInt[int64]}),
+	known[[]uint]("", &listPlan[uint]{write: appendUint[uint], read: readUint[uint]}),
+	known[[]uint16]("", &listPlan[uint16]{write: appendUint[uint16], read: readUint[uint16]}),
+	known[[]uint32]("", &listPlan[uint32]{write: appendUint[uint32], read: readUint[uint32]}),
+	known[[]uint64]("", &listPlan[uint64]{write: appendUint[uint64], read: readUint[uint64]}),
+	known[[]float32]("", &listPlan[float32]{write: appendFloat32, read: readFloat[float32]}),
+	known[[]float64]("", &listPlan[float64]{write: appendFloat64, read: readFloat[float64]}),
 	known[[]any]("", anyListPlan{}),
 	known[map[string]any]("", anyMapPlan{}),
 	known[map[string]string]("", stringMapPlan{}),
-}
-
-// basicPlans are the plans of named types without marshalers, by kind.
-var basicPlans = map[reflect.Kind]plan{
-	reflect.Bool:       boolPlan{},
-	reflect.String:     stringPlan{},
-	reflect.Int:        intPlan{},
-	reflect.Int8:       intPlan{},
-	reflect.Int16:      intPlan{},
-	reflect.Int32:      intPlan{},
-	reflect.Int64:      intPlan{},
-	reflect.Uint:       uintPlan{},
-	reflect.Uint8:      uintPlan{},
-	reflect.Uint16:     uintPlan{},
-	reflect.Uint32:     uintPlan{},
-	reflect.Uint64:     uintPlan{},
-	reflect.Uintptr:    uintPlan{},
-	reflect.Float32:    floatPlan{},
-	reflect.Float64:    floatPlan{},
-	reflect.Complex64:  complexPlan{},
-	reflect.Complex128: complexPlan{},
 }
 
 // synonyms are further names that are read for built-in types; they are never written.
@@ -113,7 +101,7 @@ func init() {
 		builtinByName[b.name] = b
 		builtinByType[b.goType] = b
 	}
-	for _, c := range composites {
+	for _, c := range quickComposites {
 		builtinByType[c.goType] = c
 	}
 	for synonym, name := range synonyms {
@@ -121,7 +109,10 @@ func init() {
 	}
 }
 
-// isReserved tells whether a name is not the application's to give.
+// isBuiltin reports whether t is known by name without registration.
+func isBuiltin(t reflect.Type) bool { return builtinByType[t].name != "" }
+
+// isReserved reports whether a name is not the application's to give.
 func isReserved(name string) bool {
 	_, ok := builtinByName[name]
 	return ok || name == "map"

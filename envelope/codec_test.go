@@ -100,7 +100,8 @@ func TestUnknownCodecsAreRefused(t *testing.T) {
 	for _, typeName := range []string{"shop.Line", "lab.Measurement", "[]lab.Measurement", "int"} {
 		_, err := r.UnmarshalAny(context.Background(), `{"$envelope":1,"type":"`+typeName+`","codec":"xml","data":""}`)
 		require.ErrorIs(t, err, envelope.ErrUnsupported)
-		require.EqualError(t, err, typeName+": codec of "+typeName+" is not known here")
+		require.ErrorIs(t, err, envelope.ErrUnknownCodec)
+		requireFault(t, err, typeName+": codec xml of "+typeName+" is not known here")
 	}
 }
 

@@ -3,6 +3,8 @@ package envelope
 import (
 	"context"
 	"reflect"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
 // A converter carries values of one type as values of another.
@@ -15,13 +17,13 @@ type converter struct {
 	from func(ctx context.Context, wireValue, v reflect.Value) error
 }
 
-// Convert lets values of T, the type being registered, travel as values of W: for types that have no JSON form
-// of their own, or that hold things which cannot travel. It holds wherever a T stands: in an envelope of its
-// own, in a struct field, behind a pointer, as an element. W need not be registered.
+// Convert lets values of T, the type being registered, travel as values of W: for types that have no JSON form of their
+// own, or that hold things which cannot travel. It holds wherever a T stands: in an envelope of its own, in a struct
+// field, behind a pointer, as an element. W need not be registered.
 //
-// Both functions get the context of the call, so a record may travel as its key and be loaded again on
-// receipt. Their errors are returned with the path, and can be found with errors.Is; as their text is shown,
-// it should hold no secrets. Register returns ErrRegistration if it is called for another type than T.
+// Both functions get the context of the call, so a record may travel as its key and be loaded again on receipt. Their
+// errors are returned with the path, and can be found with errors.Is; as their text is shown, it should hold no
+// secrets. Register returns ErrRegistration if it is called for another type than T, or with nil.
 func Convert[T, W any](to func(context.Context, T) (W, error), from func(context.Context, W) (T, error)) TypeOption {
 	made := &converter{
 		goType:   reflect.TypeFor[T](),
@@ -40,10 +42,13 @@ func Convert[T, W any](to func(context.Context, T) (W, error), from func(context
 	}
 	return func(r *registration) error {
 		if made.goType != r.goType {
-			return faultf(ErrRegistration, "Convert is for %s", made.goType)
+			return faults.Newf(ErrRegistration, "Convert is for %s", goName(made.goType))
+		}
+		if to == nil || from == nil {
+			return faults.Newf(ErrRegistration, "Convert got nil")
 		}
 		if r.converter != nil {
-			return faultf(ErrRegistration, "Convert is given twice")
+			return faults.Newf(ErrRegistration, "Convert is given twice")
 		}
 		r.converter = made
 		return nil
@@ -65,7 +70,10 @@ func (p *convertPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, e
 }
 
 func (p *convertPlan) decode(d *decoder, v reflect.Value) error {
-	wireValue := reflect.New(p.converter.wireType).Elem()
+	wireValue, err := d.newValue(p.converter.wireType)
+	if err != nil {
+		return err
+	}
 	if err := p.inner.decode(d, wireValue); err != nil {
 		return err
 	}

@@ -26,25 +26,25 @@ func dataOf(t require.TestingT, text string) string {
 	parsed, err := envelope.Parse(text)
 	require.NoError(t, err)
 	require.Equal(t, generatedName, parsed.Type)
-	return string(parsed.Data)
+	return string(parsed.Data())
 }
 
 func envelopeOf(data string) string {
 	return `{"$envelope":1,"type":"` + generatedName + `","data":` + data + `}`
 }
 
-// refusesHidden tells whether a value was refused for what encoding/json would have dropped.
+// refusesHidden reports whether a value was refused for what encoding/json would have dropped.
 func refusesHidden(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "would be dropped")
 }
 
-// refusesNilBehindPointer tells whether a value was refused as encoding/json would turn it into a nil pointer.
+// refusesNilBehindPointer reports whether a value was refused as encoding/json would turn it into a nil pointer.
 func refusesNilBehindPointer(err error) bool {
-	return err != nil && strings.Contains(err.Error(), "pointer to a nil value")
+	return err != nil && strings.Contains(err.Error(), "would arrive as")
 }
 
-// theirRoundTrip returns what encoding/json writes for a value and reads back. There are values that it cannot
-// read back itself; they are left out of comparisons.
+// theirRoundTrip returns what encoding/json writes for a value and reads back. There are values that it cannot read
+// back itself; they are left out of comparisons.
 func theirRoundTrip(t require.TestingT, value reflect.Value) (data []byte, read reflect.Value, ok bool) {
 	data, err := json.Marshal(value.Addr().Interface())
 	require.NoError(t, err)
@@ -58,6 +58,7 @@ func drawLikeJSON(t *rapid.T) reflect.Value {
 }
 
 func TestWhatIsWrittenReadsEqualWithEncodingJSON(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		value := drawLikeJSON(t)
 		r := registryOf(t, value.Type())
@@ -79,6 +80,7 @@ func TestWhatIsWrittenReadsEqualWithEncodingJSON(t *testing.T) {
 }
 
 func TestWhatEncodingJSONWritesReadsEqual(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		value := drawLikeJSON(t)
 		data, theirs, ok := theirRoundTrip(t, value)

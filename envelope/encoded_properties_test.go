@@ -32,6 +32,7 @@ func anyStack(t *rapid.T) []envelope.Option {
 }
 
 func TestWhatArrivesEncodedEqualsWhatWasSent(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		r := envelope.NewRegistry(anyStack(t)...)
 		registerFigures(t, r)
@@ -50,6 +51,7 @@ func TestWhatArrivesEncodedEqualsWhatWasSent(t *testing.T) {
 }
 
 func TestManyGoroutinesShareBuffersWithoutHarm(t *testing.T) {
+	t.Parallel()
 	r := newShop(t, envelope.Encodings(zstdencoding.New(zstdencoding.MinSize(0)), xorEncoding{"x"}), envelope.EncryptMarked(testAEAD{}))
 	require.NoError(t, envelope.Register[clinicCard](r, "clinic.Card", envelope.Encrypted()))
 	require.NoError(t, envelope.Register[measurement](r, "lab.Measurement", envelope.UseCodec(gobCodec{})))
@@ -73,7 +75,7 @@ func TestManyGoroutinesShareBuffersWithoutHarm(t *testing.T) {
 
 func encodedFuzzRegistry(t require.TestingT) *envelope.Registry {
 	r := envelope.NewRegistry(envelope.Encodings(zstdencoding.New(zstdencoding.MinSize(0)), xorEncoding{"x"}),
-		envelope.EncryptMarked(testAEAD{}), envelope.WithStore(memoryStore{}, 1000), envelope.MaxBytes(1<<20))
+		envelope.EncryptMarked(testAEAD{}), envelope.WithStore(memoryStore{}, 1000), envelope.WithLimits(envelope.Limits{MaxBytes: 1 << 20}))
 	registerFigures(t, r)
 	return r
 }

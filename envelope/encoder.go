@@ -4,13 +4,16 @@ import (
 	"context"
 	"reflect"
 	"sync"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
 )
 
 const (
 	// Buffers that grew larger than this are not kept for the next call.
 	keptBuffer = 4 << 20
-	// Values nested deeper than this are watched for cycles.
-	watchedDepth = 64
+	// Values nested deeper than this are checked for cycles.
+	uncheckedDepth = 64
 )
 
 // An encoder is the state of one Marshal call.
@@ -18,10 +21,11 @@ type encoder struct {
 	ctx      context.Context
 	catalog  *catalog
 	settings *settings
-	depth    int
-	elements int
+	nesting  jsontext.Nesting
 	// encrypted is set when something that asks for encryption is found in an interface.
 	encrypted bool
+	// readBackBy has the plans that will read back the values that the current one stands in.
+	readBackBy []*verifiedPlan
 	// ancestors are the deeper values that contain the current one.
 	ancestors map[ancestor]struct{}
 }
@@ -43,7 +47,12 @@ var encoders = sync.Pool{New: func() any { return new(pooledEncoder) }}
 
 func newEncoder(ctx context.Context, r *Registry) *pooledEncoder {
 	pooled := encoders.Get().(*pooledEncoder)
-	pooled.encoder = encoder{ctx: ctx, catalog: r.catalog.Load(), settings: &r.settings}
+	pooled.encoder = encoder{
+		ctx:      ctx,
+		catalog:  r.catalog.Load(),
+		settings: &r.settings,
+		nesting:  r.settings.limits.nesting(),
+	}
 	return pooled
 }
 
@@ -58,34 +67,26 @@ func (p *pooledEncoder) release(buf []byte) {
 
 // enter goes one level deeper, with so many bytes written.
 func (e *encoder) enter(written int) error {
-	e.depth++
-	if e.depth > e.settings.maxDepth {
-		return limited("MaxDepth", e.settings.maxDepth)
+	if err := e.nesting.Enter(); err != nil {
+		return err
 	}
-	if written > e.settings.maxBytes {
-		return limited("MaxBytes", e.settings.maxBytes)
-	}
-	return nil
+	return e.settings.limits.checkSize(written)
 }
 
-func (e *encoder) leave() { e.depth-- }
+func (e *encoder) leave() { e.nesting.Leave() }
+
+// leastPerElement is how many bytes an element takes at least: a digit and a comma.
+const leastPerElement = 2
 
 // open goes one level deeper, into so many elements.
 func (e *encoder) open(written, elements int) error {
-	if err := e.enter(written); err != nil {
-		return err
-	}
-	e.elements += elements
-	if e.elements > e.settings.maxElements {
-		return limited("MaxElements", e.settings.maxElements)
-	}
-	return nil
+	return e.enter(written + leastPerElement*elements)
 }
 
-// visit refuses to go into a pointer, slice or map that contains itself. Near the root nothing is watched:
-// what turns in circles gets deep.
+// visit refuses to go into a pointer, slice or map that contains itself. Near the root it does not look: a value that
+// contains itself gets deeper than that.
 func (e *encoder) visit(t reflect.Type, address uintptr, length int) error {
-	if e.depth <= watchedDepth {
+	if e.nesting.Depth() <= uncheckedDepth {
 		return nil
 	}
 	if e.ancestors == nil {
@@ -93,7 +94,7 @@ func (e *encoder) visit(t reflect.Type, address uintptr, length int) error {
 	}
 	current := ancestor{goType: t, address: address, length: length}
 	if _, ok := e.ancestors[current]; ok {
-		return unsupported("value contains itself")
+		return faults.Unsupported("value contains itself: let its type travel as one that does not, by envelope.Convert(to, from)")
 	}
 	e.ancestors[current] = struct{}{}
 	return nil
@@ -101,19 +102,7 @@ func (e *encoder) visit(t reflect.Type, address uintptr, length int) error {
 
 // unvisit ends what visit began, at the same depth.
 func (e *encoder) unvisit(t reflect.Type, address uintptr, length int) {
-	if e.depth > watchedDepth {
+	if e.nesting.Depth() > uncheckedDepth {
 		delete(e.ancestors, ancestor{goType: t, address: address, length: length})
 	}
-}
-
-func appendNull(buf []byte) []byte { return append(buf, "null"...) }
-
-// addressable returns v, or a copy of it that plans can take the address of.
-func addressable(v reflect.Value) reflect.Value {
-	if v.CanAddr() || v.Kind() == reflect.Pointer {
-		return v
-	}
-	copied := reflect.New(v.Type()).Elem()
-	copied.Set(v)
-	return copied
 }

@@ -1,6 +1,10 @@
 package envelope
 
-// An Encoding does something to payloads that can be undone, such as compression. Payloads are bytes: the JSON text of
+import (
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
+)
+
+// An Encoding changes payloads in a way that can be undone, such as compression. Payloads are bytes: the JSON text of
 // the data, or what a codec made of the value. Package zstdencoding has one; one of your own takes three short methods.
 // It is used by many goroutines at once.
 type Encoding interface {
@@ -17,7 +21,7 @@ type Encoding interface {
 // A Compression is an [Encoding] that is left out where it does not make the envelope shorter.
 type Compression interface {
 	Encoding
-	// IsWorthwhile tells whether a payload of so many bytes should be tried.
+	// IsWorthwhile reports whether a payload of so many bytes should be tried.
 	IsWorthwhile(size int) bool
 }
 
@@ -29,52 +33,60 @@ const encryptionName = "aead"
 //
 // Envelopes whose encodings are not exactly these are refused with ErrUnsupported, but for a [Compression] that the
 // sender left out. To bring one into use, let every reader know it first, with a size from which it is worthwhile that
-// is never reached. Encodings without a name of their own make every [Register] return ErrRegistration.
+// is never reached. Encodings without a name of their own, and Encodings given twice, make every [Register] return
+// ErrRegistration.
 func Encodings(encodings ...Encoding) Option {
 	return func(s *settings) {
+		s.once("Encodings")
+		if err := checkEncodings("Encodings", encodings); err != nil {
+			s.fail(err)
+			return
+		}
 		s.encodings = encodings
-		s.fail(checkEncodings(encodings))
 	}
 }
 
 // EncodedBy sets what is done to payloads of the type being registered, and of pointers to it and slices, arrays and
-// maps of it, instead of what [Encodings] says. Without arguments that is nothing: for what is compressed
-// already. Register returns ErrRegistration for encodings without a name of their own.
+// maps of it, instead of what [Encodings] says. Without arguments that is nothing: for what is compressed already.
+// Register returns ErrRegistration for encodings without a name of their own.
 func EncodedBy(encodings ...Encoding) TypeOption {
 	return func(r *registration) error {
+		if r.encodings != nil {
+			return faults.Newf(ErrRegistration, "EncodedBy is given twice")
+		}
 		r.encodings = &encodings
-		return checkEncodings(encodings)
+		return checkEncodings("EncodedBy", encodings)
 	}
 }
 
-func checkEncodings(encodings []Encoding) error {
+func checkEncodings(option string, encodings []Encoding) error {
 	seen := map[string]bool{encryptionName: true}
 	for _, encoding := range encodings {
 		if encoding == nil {
-			return faultf(ErrRegistration, "an encoding is nil")
+			return faults.Newf(ErrRegistration, "%s: an encoding is nil", option)
 		}
 		name := encoding.Name()
 		if !isName(name) {
-			return faultf(ErrRegistration, "%q cannot be the name of an encoding", name)
+			return faults.Newf(ErrRegistration, "%s: %q cannot be the name of an encoding", option, name)
 		}
 		if seen[name] {
-			return faultf(ErrRegistration, "the encoding name %s is taken", name)
+			return faults.Newf(ErrRegistration, "%s: the encoding name %s is taken", option, name)
 		}
 		seen[name] = true
 	}
 	if len(encodings) >= maxEncodings {
-		return faultf(ErrRegistration, "more than %d encodings", maxEncodings-1)
+		return faults.Newf(ErrRegistration, "%s: more than %d encodings", option, maxEncodings-1)
 	}
 	return nil
 }
 
-// isOptional tells whether payloads may come without an encoding.
+// isOptional reports whether payloads may come without an encoding.
 func isOptional(encoding Encoding) bool {
 	_, ok := encoding.(Compression)
 	return ok
 }
 
-// mayBeLeftOut tells whether payloads may come without any of some encodings.
+// mayBeLeftOut reports whether payloads may come without any of some encodings.
 func mayBeLeftOut(encodings []Encoding) bool {
 	for _, encoding := range encodings {
 		if !isOptional(encoding) {

@@ -80,7 +80,7 @@ func TestEncodingsAreAppliedInOrder(t *testing.T) {
 
 	parsed, err := envelope.Parse(text)
 	require.NoError(t, err)
-	inner, err := flateCompression{}.AppendDecode(nil, xorBytes(parsed.Data, 'y'), 1<<20)
+	inner, err := flateCompression{}.AppendDecode(nil, xorBytes(parsed.Data(), 'y'), 1<<20)
 	require.NoError(t, err)
 	assert.Equal(t, `"`+repetitive+`"`, string(xorBytes(inner, 'x')))
 }
@@ -154,7 +154,7 @@ func TestCodecHasToBeThatConfiguredWhereThereAreEncodings(t *testing.T) {
 	for _, v := range []any{sent, &sent, measurement{}, []any{sent}} {
 		_, err := now.UnmarshalAny(t.Context(), marshal(t, before, v))
 		require.ErrorIs(t, err, envelope.ErrUnsupported)
-		require.ErrorContains(t, err, "lab.Measurement is not known here")
+		require.ErrorContains(t, err, "lab.Measurement has to be written in gob here")
 		_, err = before.UnmarshalAny(t.Context(), marshal(t, now, v))
 		require.ErrorIs(t, err, envelope.ErrUnsupported)
 	}
@@ -170,7 +170,7 @@ func TestBytesOfCodecsAreEncodedAsTheyAre(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "gob", parsed.Codec)
 	var read measurement
-	require.NoError(t, gobCodec{}.Unmarshal(xorBytes(parsed.Data, 'x'), &read))
+	require.NoError(t, gobCodec{}.Unmarshal(xorBytes(parsed.Data(), 'x'), &read))
 	assert.Equal(t, sent, read)
 
 	requireEncodings(t, r, &sent, "x")
@@ -190,13 +190,15 @@ func TestEncodingsNeedNamesOfTheirOwn(t *testing.T) {
 		"the encoding name x is taken":            {xorEncoding{"x"}, flateCompression{}, xorEncoding{"x"}},
 		"more than 15 encodings":                  manyEncodings(16),
 	} {
-		requireInvalid(t, registers[shopLine](envelope.EncodedBy(encodings...)), name)
+		requireInvalid(t, registers[shopLine](envelope.EncodedBy(encodings...)), "EncodedBy: "+name)
 
-		r := envelope.NewRegistry(envelope.Encodings(encodings...), envelope.MaxBytes(100))
+		r := envelope.NewRegistry(envelope.Encodings(encodings...), envelope.WithLimits(envelope.Limits{MaxBytes: 100}))
 		err := envelope.Register[shopLine](r, "shop.Line")
 		require.ErrorIs(t, err, envelope.ErrRegistration)
-		require.ErrorContains(t, err, name)
+		require.ErrorContains(t, err, "Encodings: "+name)
+		require.EqualError(t, r.Err(), "Encodings: "+name)
 		require.ErrorIs(t, r.Check(), envelope.ErrRegistration)
+		require.NotNil(t, r.Schema())
 		_, err = r.Marshal(t.Context(), 1)
 		require.ErrorIs(t, err, envelope.ErrRegistration)
 		_, err = r.UnmarshalAny(t.Context(), opened("int", "1"))
@@ -235,7 +237,7 @@ func TestPathsLeadIntoEncodedPayloads(t *testing.T) {
 	text := marshal(t, newShop(t), map[string]any{"Lines": []any{map[string]any{"Qty": "many"}}})
 	parsed, err := envelope.Parse(text)
 	require.NoError(t, err)
-	requireUnreadable[shopOrder](t, r, sealedBy(t, "shop.Order", parsed.Data, xorEncoding{"x"}), envelope.ErrTypeMismatch,
+	requireUnreadable[shopOrder](t, r, sealedBy(t, "shop.Order", parsed.Data(), xorEncoding{"x"}), envelope.ErrTypeMismatch,
 		"shop.Order.Lines[0].Qty: expected a number, found a string")
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"strconv"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
 var (
@@ -36,18 +38,18 @@ func EncryptAll(aead AEAD) Option {
 	}
 }
 
-// EncryptMarked is [EncryptAll] for values that are, or hold, values of types registered as [Encrypted]. Others are
-// not encrypted, and are read in either form.
+// EncryptMarked is [EncryptAll] for values that are, or hold, values of types registered as [Encrypted]. Others are not
+// encrypted, and are read whether encrypted or not.
 func EncryptMarked(aead AEAD) Option {
 	return func(s *settings) { s.setAEAD(aead) }
 }
 
 func (s *settings) setAEAD(aead AEAD) {
 	if aead == nil {
-		s.fail(faultf(ErrRegistration, "EncryptAll or EncryptMarked got nil"))
+		s.fail(faults.Newf(ErrRegistration, "EncryptAll or EncryptMarked got nil"))
 	}
 	if s.aead != nil {
-		s.fail(faultf(ErrRegistration, "EncryptAll and EncryptMarked: one of them, once"))
+		s.fail(faults.Newf(ErrRegistration, "EncryptAll and EncryptMarked: one of them, once"))
 	}
 	s.aead = aead
 }
@@ -55,9 +57,9 @@ func (s *settings) setAEAD(aead AEAD) {
 // AllowUnencrypted lets in envelopes that have to be encrypted and are not, for as long as senders are around that do
 // not encrypt. What is sent is encrypted.
 //
-// To bring encryption into use without losing a message, deploy [EncryptMarked] without marked types everywhere
-// first: that reads both. Then add [EncryptAll], or [Encrypted] types, with AllowUnencrypted. When no old messages
-// are left, take AllowUnencrypted out: until then an attacker can leave encryption out as well.
+// To bring encryption into use without losing a message, deploy [EncryptMarked] without marked types everywhere first:
+// that reads both. Then add [EncryptAll], or [Encrypted] types, with AllowUnencrypted. When no old messages are left,
+// take AllowUnencrypted out: until then an attacker can leave encryption out as well.
 func AllowUnencrypted() Option { return func(s *settings) { s.allowUnencrypted = true } }
 
 // Encrypted makes envelopes of the type being registered encrypted, and those of everything that holds it: in fields
@@ -75,19 +77,19 @@ func Encrypted() TypeOption {
 // checkEncrypted refuses types that ask for encryption where there is none.
 func (r *registration) checkEncrypted(s *settings) error {
 	if r.encrypted && s.aead == nil {
-		return faultf(ErrRegistration,
+		return faults.Newf(ErrRegistration,
 			"Encrypted, but the registry has no key: pass envelope.EncryptAll or envelope.EncryptMarked to envelope.NewRegistry")
 	}
 	return nil
 }
 
 func unencrypted(expression string) error {
-	return faultf(ErrUnencrypted, "envelope of %s is not encrypted and has to be: let its sender encrypt it, "+
+	return faults.Newf(ErrUnencrypted, "envelope of %s is not encrypted and has to be: let its sender encrypt it, "+
 		"or pass envelope.AllowUnencrypted to envelope.NewRegistry while old senders are around", expression)
 }
 
-// associatedData appends what binds an encrypted payload to its header: every part of it, defaults filled in, each
-// with its length before it.
+// associatedData appends what binds an encrypted payload to its header: every part of it, defaults filled in, each with
+// its length before it.
 func (h *header) associatedData(buf []byte) []byte {
 	buf = appendPart(buf, formatKey)
 	buf = appendPart(buf, strconv.Itoa(formatVersion))

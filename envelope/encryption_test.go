@@ -343,13 +343,13 @@ func TestWhatCannotBeEncryptedIsNotSent(t *testing.T) {
 
 func TestWhatEncodingMakesTooLongIsNotSent(t *testing.T) {
 	fits := marshal(t, newClinic(t, envelope.EncryptAll(testAEAD{})), repetitive)
-	exact := envelope.MaxBytes(len(fits))
+	exact := envelope.WithLimits(envelope.Limits{MaxBytes: len(fits)})
 	assert.Equal(t, repetitive, roundTrip(t, newClinic(t, exact, envelope.EncryptAll(testAEAD{})), repetitive))
 	requireTooLarge(t, newClinic(t, exact, envelope.EncryptAll(testAEAD{})), repetitive+"aaa", "MaxBytes")
 
 	plain := len(marshal(t, newOpenClinic(t), repetitive))
 	store := memoryStore{}
-	r := newClinic(t, envelope.MaxBytes(plain), envelope.Encodings(doubling{}), envelope.EncryptMarked(testAEAD{}), envelope.WithStore(store, 0))
+	r := newClinic(t, envelope.WithLimits(envelope.Limits{MaxBytes: plain}), envelope.Encodings(doubling{}), envelope.EncryptMarked(testAEAD{}), envelope.WithStore(store, 0))
 	requireTooLarge(t, r, repetitive, "MaxBytes")
 	assert.Empty(t, store, "what nobody could read is not kept")
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"testing"
 	"time"
@@ -12,9 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// difference says where two values differ, in the sense in which what arrives has to equal what was sent: "" if
-// they do not. NaN equals NaN, zeros differ by sign, times are compared by instant and offset, big numbers by
-// Cmp; all else is as for reflect.DeepEqual.
+// difference says where two values differ, in the sense in which what arrives has to equal what was sent: "" if they do
+// not. NaN equals NaN, zeros differ by sign, times are compared by instant and offset, big numbers by Cmp; all else is
+// as for reflect.DeepEqual.
 func difference(a, b any) string {
 	return differs("value", reflect.ValueOf(a), reflect.ValueOf(b))
 }
@@ -131,6 +132,7 @@ var comparisons = map[reflect.Type]func(a, b any) bool{
 	reflect.TypeFor[big.Int]():        compared(func(a, b big.Int) bool { return a.Cmp(&b) == 0 }),
 	reflect.TypeFor[big.Rat]():        compared(func(a, b big.Rat) bool { return a.Cmp(&b) == 0 }),
 	reflect.TypeFor[big.Float]():      compared(sameBigFloat),
+	reflect.TypeFor[url.URL]():        compared(func(a, b url.URL) bool { return a.String() == b.String() }),
 	reflect.TypeFor[netip.Addr]():     compared(func(a, b netip.Addr) bool { return a == b }),
 	reflect.TypeFor[netip.AddrPort](): compared(func(a, b netip.AddrPort) bool { return a == b }),
 	reflect.TypeFor[netip.Prefix]():   compared(func(a, b netip.Prefix) bool { return a == b }),

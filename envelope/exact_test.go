@@ -3,6 +3,7 @@ package envelope_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/big"
 	"net/netip"
@@ -137,10 +138,19 @@ func TestBigNumbersKeepTheirValue(t *testing.T) {
 	assert.True(t, arrived.NilFloats[2].Signbit())
 }
 
-func TestHugeExponentsTakeNoTime(t *testing.T) {
+func TestExponentsHaveTheBoundsOfDigits(t *testing.T) {
 	r := newShop(t)
-	sent := new(big.Float).SetMantExp(big.NewFloat(0.75), math.MaxInt32-10)
-	assert.Zero(t, sent.Cmp(roundTrip(t, r, sent)))
+	const largest = envelope.DefaultMaxDigits * 1000 / 301
+	for _, exponent := range []int{largest, -largest} {
+		sent := new(big.Float).SetMantExp(big.NewFloat(0.75), exponent)
+		assert.Zero(t, sent.Cmp(roundTrip(t, r, sent)))
+	}
+	for _, exponent := range []int{largest + 1, -largest - 1, math.MaxInt32 - 10} {
+		requireTooLarge(t, r, new(big.Float).SetMantExp(big.NewFloat(0.75), exponent), "MaxDigits is 20000")
+		requireLimit(t, r, opened("big.Float", fmt.Sprintf(`["0x.cp%+d",53,"ToZero"]`, exponent)), "MaxDigits is 20000")
+	}
+	requireTooLarge(t, r, new(big.Float).SetPrec(uint(largest)+1), "MaxDigits is 20000")
+	requireLimit(t, r, opened("big.Float", `["0",4294967295,"ToZero"]`), "MaxDigits is 20000")
 }
 
 func TestNamedTypesOfTheLibraryNeedNoRegistration(t *testing.T) {

@@ -7,72 +7,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-
 	"github.com/machinery-envelope/machinery-envelope/envelope"
-	"github.com/machinery-envelope/machinery-envelope/envelope/zstdencoding"
 )
-
-// With a Tink keyset nobody else reads what is in the queue, or changes it.
-func ExampleEncryptAll() {
-	// A real keyset comes from a file or a key management service: see package keyset.
-	keys, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		panic(err)
-	}
-	primitive, err := aead.New(keys)
-	if err != nil {
-		panic(err)
-	}
-	registry := envelope.NewRegistry(envelope.Encodings(zstdencoding.New()), envelope.EncryptAll(primitive))
-
-	text, err := registry.Marshal(context.Background(), "the code is 4711")
-	if err != nil {
-		panic(err)
-	}
-	var read string
-	err = registry.Unmarshal(context.Background(), text, &read)
-	fmt.Println(strings.Contains(text, "4711"), read, err)
-	// Output:
-	// false the code is 4711 <nil>
-}
-
-// Card asks for encryption, and so does what holds one.
-func ExampleEncrypted() {
-	keys, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
-	if err != nil {
-		panic(err)
-	}
-	primitive, err := aead.New(keys)
-	if err != nil {
-		panic(err)
-	}
-	type Card struct{ Number string }
-	type Payment struct {
-		Cents int
-		Card  Card
-	}
-	registry := envelope.NewRegistry(envelope.EncryptMarked(primitive))
-	envelope.MustRegister[Card](registry, "shop.Card", envelope.Encrypted())
-	envelope.MustRegister[Payment](registry, "shop.Payment")
-
-	for _, v := range []any{Payment{Cents: 995}, []any{Card{}}, []string{"a", "b"}} {
-		text, err := registry.Marshal(context.Background(), v)
-		if err != nil {
-			panic(err)
-		}
-		parsed, err := envelope.Parse(text)
-		if err != nil {
-			panic(err)
-		}
-		fmt.Println(parsed)
-	}
-	// Output:
-	// shop.Payment, encoding aead
-	// []any, encoding aead
-	// []string
-}
 
 // mapStore keeps payloads in a map. Package redisadapter has a store for real use.
 type mapStore map[string][]byte
@@ -131,5 +67,34 @@ func ExampleRegistry_Inspect() {
 	// Output:
 	// shop.Order
 	// {"ID":"o-1"} <nil>
-	// []shop.Password <nil>
+	// []shop.Password
+	// [shop.Password(…)] <nil>
+}
+
+// A page that shows messages walks through the tree of a payload.
+func ExampleRegistry_Describe() {
+	type Password struct{ Text string }
+	type Login struct {
+		User     string
+		Password Password
+		Devices  []any
+	}
+	registry := envelope.NewRegistry()
+	envelope.MustRegister[Login](registry, "shop.Login")
+	envelope.MustRegister[Password](registry, "shop.Password", envelope.Secret())
+	text, err := registry.Marshal(context.Background(), Login{"ada", Password{"hunter2"}, []any{"phone", 2}})
+	if err != nil {
+		panic(err)
+	}
+
+	description, err := registry.Describe(context.Background(), text)
+	fmt.Println(description.Type, description.Size, err)
+	for _, node := range description.Value.Nodes {
+		fmt.Println(node.Name, node.Kind, node)
+	}
+	// Output:
+	// shop.Login 145 <nil>
+	// User string "ada"
+	// Password hidden shop.Password(…)
+	// Devices array ["phone",int(2)]
 }

@@ -211,5 +211,5 @@ func ExampleRegistry_Check() {
 	envelope.MustRegister[Drawing](registry, "shapes.Drawing")
 	fmt.Println(registry.Check())
 	// Output:
-	// shapes.Drawing.Shapes[]: interface envelope_test.Shape is not registered: call envelope.RegisterInterface[envelope_test.Shape](r, "…")
+	// shapes.Drawing.Shapes[]: interface envelope_test.Shape is not registered: call envelope.RegisterInterface[envelope_test.Shape](registry, "envelope_test.Shape")
 }

@@ -123,6 +123,7 @@ func (g *generator) embeddable(t *rapid.T, depth int) reflect.Type {
 	if rapid.Bool().Draw(t, "library") {
 		result = rapid.SampledFrom([]reflect.Type{
 			reflect.TypeFor[Base](), reflect.TypeFor[Middle](), reflect.TypeFor[Shadow](), reflect.TypeFor[Cased](),
+			reflect.TypeFor[Nothing](),
 		}).Draw(t, "base")
 	}
 	if rapid.Bool().Draw(t, "pointer") {
@@ -212,7 +213,7 @@ func (g *generator) fillMap(t *rapid.T, v reflect.Value, depth int) {
 	}
 }
 
-// hasSameKey tells whether a key is there that differs in nothing that travels.
+// hasSameKey reports whether a key is there that differs in nothing that travels.
 func hasSameKey(m, key reflect.Value) bool {
 	for _, other := range m.MapKeys() {
 		if difference(other.Interface(), key.Interface()) == "" {

@@ -50,11 +50,13 @@ func TestOffsetsHaveNoMoreThan59Minutes(t *testing.T) {
 
 func TestURLsAreReadOnlyIfTheyCanBeWritten(t *testing.T) {
 	r := envelope.NewRegistry()
-	_, err := readInto[url.URL](r, holding("url.URL", `"http://example.org/a b"`))
+	_, err := readInto[url.URL](r, holding("url.URL", `"http://[::1/a"`))
 	require.ErrorIs(t, err, envelope.ErrTypeMismatch)
-	read, err := readInto[url.URL](r, holding("url.URL", `"http://example.org/a%20b"`))
-	require.NoError(t, err)
-	assert.Equal(t, "/a b", read.Path)
+	for _, text := range []string{"http://example.org/a%20b", "http://example.org/a b"} {
+		read, err := readInto[url.URL](r, holding("url.URL", `"`+text+`"`))
+		require.NoError(t, err)
+		assert.Equal(t, "/a b", read.Path)
+	}
 }
 
 func TestQuotedStringsMayLookLikeNumbers(t *testing.T) {
@@ -209,8 +211,8 @@ func TestKeysWithMarshalersOnTheirPointerAreTextBothWays(t *testing.T) {
 	assert.Equal(t, sent, read)
 }
 
-// pointerKey has marshalers for text on its pointer only, which encoding/json uses for reading keys, but not
-// for writing them.
+// pointerKey has marshalers for text on its pointer only, which encoding/json uses for reading keys, but not for
+// writing them.
 type pointerKey int
 
 func (k *pointerKey) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "key-%d", *k), nil }

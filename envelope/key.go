@@ -1,49 +1,54 @@
 package envelope
 
 import (
-	"context"
 	"encoding"
 	"net/netip"
 	"reflect"
 	"strconv"
 	"time"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
 // A keyPlan turns map keys of one type into text and back. Its values are addressable.
 type keyPlan interface {
-	text(ctx context.Context, key reflect.Value) (string, error)
+	text(e *encoder, key reflect.Value) (string, error)
 	parse(d *decoder, text string, key reflect.Value) error
 }
 
 // keyPlanFor finds the plan for map keys of type t, if text can carry them.
-func (c *catalog) keyPlanFor(t reflect.Type) (keyPlan, error) {
+func (s *typeSet) keyPlanFor(t reflect.Type) (keyPlan, error) {
 	if library, ok := libraryKeys[t]; ok {
 		return library, nil
 	}
-	if registered, ok := c.byType[t]; ok && registered.isWhole() {
-		return c.registeredKey(registered)
+	if registered, ok := s.byType[t]; ok && registered.isWhole() {
+		return s.registeredKey(registered)
 	}
 	if t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface {
-		return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", t)
+		return nil, cures{s}.keysCannotTravel(t)
 	}
 	writes, reads := marshalText.isOf(t), unmarshalText.isOf(t)
+	if writes && reads && unmarshalText.isBehindPointer(t) {
+		return nil, cures{s}.keysCannotTravel(t)
+	}
 	if writes && reads {
 		return textKey{}, nil
 	}
 	if writes || reads {
-		return nil, faultf(ErrUnsupported, "map keys of type %s have text marshalers one way only", t)
+		return nil, faults.Newf(ErrUnsupported, "map keys of type %s have text marshalers one way only: call %s, to and from string",
+			goName(t), cures{s}.registerCall(t, convertOption))
 	}
 	if basic, ok := basicKeys[t.Kind()]; ok {
 		return basic, nil
 	}
-	return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", t)
+	return nil, cures{s}.keysCannotTravel(t)
 }
 
-func (c *catalog) registeredKey(r *registration) (keyPlan, error) {
-	if r.codec != nil || c.isEndless(r.goType) {
-		return nil, faultf(ErrUnsupported, "map keys of type %s cannot be carried", r.goType)
+func (s *typeSet) registeredKey(r *registration) (keyPlan, error) {
+	if r.codec != nil || s.isEndless(r.goType) {
+		return nil, cures{s}.keysCannotTravel(r.goType)
 	}
-	inner, err := c.keyPlanFor(r.converter.wireType)
+	inner, err := s.keyPlanFor(r.converter.wireType)
 	if err != nil {
 		return nil, err
 	}
@@ -88,65 +93,69 @@ type (
 	}
 )
 
-func (stringKey) text(_ context.Context, key reflect.Value) (string, error) {
+func (stringKey) text(_ *encoder, key reflect.Value) (string, error) {
 	return key.String(), nil
 }
 
 func (stringKey) parse(d *decoder, text string, key reflect.Value) error {
-	key.SetString(d.own(text))
-	return nil
+	text, err := d.in.Own(text)
+	key.SetString(text)
+	return err
 }
 
-func (boolKey) text(_ context.Context, key reflect.Value) (string, error) {
+func (boolKey) text(_ *encoder, key reflect.Value) (string, error) {
 	return strconv.FormatBool(key.Bool()), nil
 }
 
 func (boolKey) parse(_ *decoder, text string, key reflect.Value) error {
 	if text != "true" && text != "false" {
-		return mismatch("map key is not a boolean")
+		return faults.Mismatch("map key is not a boolean")
 	}
 	key.SetBool(text == "true")
 	return nil
 }
 
-func (intKey) text(_ context.Context, key reflect.Value) (string, error) {
+func (intKey) text(_ *encoder, key reflect.Value) (string, error) {
 	return strconv.FormatInt(key.Int(), 10), nil
 }
 
 func (intKey) parse(_ *decoder, text string, key reflect.Value) error {
 	n, err := strconv.ParseInt(text, 10, key.Type().Bits())
 	if err != nil {
-		return faultf(ErrTypeMismatch, "map key is not of type %s", key.Type())
+		return faults.Newf(ErrTypeMismatch, "map key is not of type %s", key.Type())
 	}
 	key.SetInt(n)
 	return nil
 }
 
-func (uintKey) text(_ context.Context, key reflect.Value) (string, error) {
+func (uintKey) text(_ *encoder, key reflect.Value) (string, error) {
 	return strconv.FormatUint(key.Uint(), 10), nil
 }
 
 func (uintKey) parse(_ *decoder, text string, key reflect.Value) error {
 	n, err := strconv.ParseUint(text, 10, key.Type().Bits())
 	if err != nil {
-		return faultf(ErrTypeMismatch, "map key is not of type %s", key.Type())
+		return faults.Newf(ErrTypeMismatch, "map key is not of type %s", key.Type())
 	}
 	key.SetUint(n)
 	return nil
 }
 
-func (timeKey) text(_ context.Context, key reflect.Value) (string, error) {
+func (timeKey) text(_ *encoder, key reflect.Value) (string, error) {
 	buf, err := appendTime(nil, key.Interface().(time.Time))
 	return string(buf), err
 }
 
-func (timeKey) parse(_ *decoder, text string, key reflect.Value) error {
+func (timeKey) parse(d *decoder, text string, key reflect.Value) error {
+	if err := d.in.Charge(boxMemory); err != nil {
+		return err
+	}
 	t, err := parseTime(text)
 	key.Set(reflect.ValueOf(t))
 	return err
 }
 
-func (textKey) text(_ context.Context, key reflect.Value) (string, error) {
+func (textKey) text(_ *encoder, key reflect.Value) (string, error) {
 	text, err := key.Addr().Interface().(encoding.TextMarshaler).MarshalText()
 	if err != nil {
 		return "", marshalerFault(key.Type(), "MarshalText", err)
@@ -154,28 +163,34 @@ func (textKey) text(_ context.Context, key reflect.Value) (string, error) {
 	return string(text), nil
 }
 
-func (textKey) parse(_ *decoder, text string, key reflect.Value) error {
+func (textKey) parse(d *decoder, text string, key reflect.Value) error {
+	if err := d.chargeUnmarshaler(text); err != nil {
+		return err
+	}
 	if err := key.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-		return unmarshalerFault(key.Type(), "UnmarshalText", err)
+		return unmarshalerFault(key.Type(), "UnmarshalText", text, err)
 	}
 	return nil
 }
 
-func (checkedTextKey[T]) text(_ context.Context, key reflect.Value) (string, error) {
+func (checkedTextKey[T]) text(_ *encoder, key reflect.Value) (string, error) {
 	text, err := checkedText(key.Addr().Interface().(*T))
 	return string(text), err
 }
 
-func (k convertedKey) text(ctx context.Context, key reflect.Value) (string, error) {
-	wireKey, err := k.converter.to(ctx, key)
+func (k convertedKey) text(e *encoder, key reflect.Value) (string, error) {
+	wireKey, err := k.converter.to(e.ctx, key)
 	if err != nil {
 		return "", err
 	}
-	return k.inner.text(ctx, wireKey)
+	return k.inner.text(e, wireKey)
 }
 
 func (k convertedKey) parse(d *decoder, text string, key reflect.Value) error {
-	wireKey := reflect.New(k.converter.wireType).Elem()
+	wireKey, err := d.newValue(k.converter.wireType)
+	if err != nil {
+		return err
+	}
 	if err := k.inner.parse(d, text, wireKey); err != nil {
 		return err
 	}

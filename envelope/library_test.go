@@ -74,6 +74,9 @@ type (
 	Right struct{ *Base }
 )
 
+// Nothing is another name of the built-in type without fields, so that it can be embedded.
+type Nothing = struct{}
+
 // Cased has names that differ in case only.
 type Cased struct {
 	Value  int    `json:"value"`

@@ -4,14 +4,22 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
 )
 
 // A mapPlan writes a map as an object with sorted keys, and null for nil.
 type mapPlan struct {
 	goType reflect.Type
 	values reflect.Type // slice of the map's elements
+	memory entryMemory
 	key    keyPlan
 	value  plan
+}
+
+func newMapPlan(t reflect.Type) *mapPlan {
+	return &mapPlan{goType: t, values: reflect.SliceOf(t.Elem()), memory: entryMemoryOf(t)}
 }
 
 // A mapEntry is an entry on its way out: the text of its key, and where its value is kept.
@@ -21,19 +29,19 @@ type mapEntry struct {
 }
 
 func (p *planner) mapping(t reflect.Type) plan {
-	result := keep(p, t, &mapPlan{goType: t, values: reflect.SliceOf(t.Elem())})
-	key, err := p.catalog.keyPlanFor(t.Key())
+	result := keep(p, t, newMapPlan(t))
+	key, err := p.types.keyPlanFor(t.Key())
 	if err != nil {
 		return p.fail(err)
 	}
-	result.key = key
+	result.key = p.verifiedKey(t.Key(), key)
 	result.value = p.step(anyKey, t.Elem())
 	return result
 }
 
 func (p *mapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	if v.IsNil() {
-		return appendNull(buf), nil
+		return jsontext.AppendNull(buf), nil
 	}
 	address := v.Pointer()
 	if err := e.open(len(buf), v.Len()); err != nil {
@@ -61,7 +69,7 @@ func (p *mapPlan) encodeEntries(e *encoder, buf []byte, v reflect.Value) ([]byte
 		if i > 0 {
 			buf = append(buf, ',')
 		}
-		if buf, err = appendText(buf, entry.text); err != nil {
+		if buf, err = jsontext.AppendText(buf, entry.text); err != nil {
 			return buf, err
 		}
 		buf = append(buf, ':')
@@ -80,7 +88,7 @@ func (p *mapPlan) sorted(e *encoder, v reflect.Value) ([]mapEntry, reflect.Value
 	key := reflect.New(p.goType.Key()).Elem()
 	for iterator := v.MapRange(); iterator.Next() && len(entries) < length; {
 		key.SetIterKey(iterator)
-		text, err := p.key.text(e.ctx, key)
+		text, err := p.key.text(e, key)
 		if err != nil {
 			return nil, values, err
 		}
@@ -90,37 +98,49 @@ func (p *mapPlan) sorted(e *encoder, v reflect.Value) ([]mapEntry, reflect.Value
 	slices.SortFunc(entries, func(a, b mapEntry) int { return strings.Compare(a.text, b.text) })
 	for i := 1; i < len(entries); i++ {
 		if entries[i].text == entries[i-1].text {
-			return nil, values, unsupported("two keys have the same text")
+			return nil, values, faults.Unsupported("two keys have the same text: give them texts that differ, or send a slice of a struct `struct { Key K; Value V }`")
 		}
 	}
 	return entries, values, nil
 }
 
 func (p *mapPlan) decode(d *decoder, v reflect.Value) error {
-	if d.null() {
+	if d.in.Null() {
 		return nil
 	}
-	empty, err := d.open('{', '}', "an object")
+	empty, err := d.in.OpenObject()
 	if err != nil {
+		return err
+	}
+	if err := d.in.Charge(mapMemory); err != nil {
 		return err
 	}
 	v.Set(reflect.MakeMap(p.goType))
 	if empty {
 		return nil
 	}
-	if err := d.fits(least(p.value)); err != nil {
+	if err := d.in.Fits(least(p.value)); err != nil {
 		return err
 	}
-	key := reflect.New(p.goType.Key()).Elem()
-	value := reflect.New(p.goType.Elem()).Elem()
+	key, err := d.newValue(p.goType.Key())
+	if err != nil {
+		return err
+	}
+	value, err := d.newValue(p.goType.Elem())
+	if err != nil {
+		return err
+	}
 	for read, more := 1, true; more; read++ {
+		if err := p.memory.charge(&d.in.Budget, read-1); err != nil {
+			return err
+		}
 		if err := p.decodeEntry(d, v, key, value); err != nil {
 			return withinEntry(err)
 		}
 		if v.Len() != read {
-			return withinEntry(malformed("duplicate name"))
+			return withinEntry(errDuplicateName())
 		}
-		if more, err = d.more('}'); err != nil {
+		if more, err = d.in.More('}'); err != nil {
 			return err
 		}
 	}
@@ -129,10 +149,7 @@ func (p *mapPlan) decode(d *decoder, v reflect.Value) error {
 
 // decodeEntry reads one entry into m, by way of the given key and value.
 func (p *mapPlan) decodeEntry(d *decoder, m, key, value reflect.Value) error {
-	if err := d.count(); err != nil {
-		return err
-	}
-	text, err := d.key()
+	text, err := d.in.Key()
 	if err != nil {
 		return err
 	}

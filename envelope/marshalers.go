@@ -21,8 +21,8 @@ const (
 type method struct {
 	name     string
 	declared reflect.Type
-	// find calls Type.MethodByName with a constant: with any other name the linker would have to keep every
-	// method of every type.
+	// find calls Type.MethodByName with a constant: with any other name the linker would have to keep every method of
+	// every type.
 	find func(t reflect.Type) (reflect.Method, bool)
 }
 
@@ -43,19 +43,19 @@ var pairs = map[marshalers][2]method{
 	textMarshalers: {marshalText, unmarshalText},
 }
 
-// isOf tells whether values of t that can be addressed have the method.
+// isOf reports whether values of t that can be addressed have the method.
 func (m method) isOf(t reflect.Type) bool {
 	return reflect.PointerTo(t).Implements(m.declared)
 }
 
-// isPromotedBy tells whether a struct that embeds t gets the method by that.
+// isPromotedBy reports whether a struct that embeds t gets the method by that.
 func (m method) isPromotedBy(t reflect.Type) bool {
 	return t.Implements(m.declared) || m.isOf(t)
 }
 
-// marshalersOf finds the pair that encoding/json would use, and refuses types that have half of it only: what
-// one half writes, the other way of reading could not be trusted with.
-func marshalersOf(t reflect.Type) (marshalers, error) {
+// marshalersOf finds the pair that encoding/json would use, and refuses types that have half of it only: what one half
+// writes, the other way of reading could not be trusted with.
+func marshalersOf(t reflect.Type) (marshalers, *oneWayError) {
 	for _, candidate := range []marshalers{jsonMarshalers, textMarshalers} {
 		writing, reading := pairs[candidate][0], pairs[candidate][1]
 		writes, reads := writing.isOf(t), reading.isOf(t)
@@ -63,15 +63,34 @@ func marshalersOf(t reflect.Type) (marshalers, error) {
 		case writes && reads:
 			return candidate, nil
 		case writes:
-			return noMarshalers, faultf(ErrUnsupported, "%s has %s but not %s", t, writing.name, reading.name)
+			return noMarshalers, &oneWayError{goType: t, has: writing.name, lacks: reading.name, writes: true}
 		case reads:
-			return noMarshalers, faultf(ErrUnsupported, "%s has %s but not %s", t, reading.name, writing.name)
+			return noMarshalers, &oneWayError{goType: t, has: reading.name, lacks: writing.name}
 		}
 	}
 	return noMarshalers, nil
 }
 
-// isPromoted tells whether a struct got either method of the pair from a field that it embeds.
+// hasNoMarshalers reports whether t has neither pair, nor half of one.
+func hasNoMarshalers(t reflect.Type) bool {
+	own, oneWay := marshalersOf(t)
+	return own == noMarshalers && oneWay == nil
+}
+
+// A oneWayError says that a type has half of a pair of marshalers only.
+type oneWayError struct {
+	goType     reflect.Type
+	has, lacks string
+	// writes reports whether it is the half that writes.
+	writes bool
+}
+
+// Error says which half there is.
+func (e *oneWayError) Error() string {
+	return goName(e.goType) + " has " + e.has + " but not " + e.lacks
+}
+
+// isPromoted reports whether a struct got either method of the pair from a field that it embeds.
 func isPromoted(t reflect.Type, own marshalers) bool {
 	for _, m := range pairs[own] {
 		if m.isEmbeddedIn(t) && !m.isDeclaredFor(t) {
@@ -90,8 +109,37 @@ func (m method) isEmbeddedIn(t reflect.Type) bool {
 	return false
 }
 
-// isDeclaredFor tells a method that is declared for t from one that t has by embedding, which reflection does
-// not: the compiler generates the latter, or inlines the embedded type's into it.
+// isBehindPointer reports whether t, which has the method, has it from an embedded pointer or interface: those are nil in
+// a new value, on which the method cannot be called.
+func (m method) isBehindPointer(t reflect.Type) bool {
+	type place struct {
+		goType reflect.Type
+		behind bool
+	}
+	seen := map[reflect.Type]bool{}
+	for level := []place{{goType: t}}; len(level) > 0; {
+		var next []place
+		for _, at := range level {
+			if seen[at.goType] || !m.isPromotedBy(at.goType) {
+				continue
+			}
+			seen[at.goType] = true
+			if at.goType.Kind() != reflect.Struct || m.isDeclaredFor(at.goType) {
+				return at.behind
+			}
+			for field := range at.goType.Fields() {
+				if field.Anonymous {
+					next = append(next, place{embeddedType(field), at.behind || isNilable(field.Type)})
+				}
+			}
+		}
+		level = next
+	}
+	return false
+}
+
+// isDeclaredFor tells a method that is declared for t from one that t has by embedding, which reflection does not: the
+// compiler generates the latter, or inlines the embedded type's into it.
 func (m method) isDeclaredFor(t reflect.Type) bool {
 	found, ok := m.find(t)
 	if !ok {
@@ -105,8 +153,8 @@ func (m method) isDeclaredFor(t reflect.Type) bool {
 	return receiverOf(function.Name()) == receiverOf("."+t.Name()+"."+m.name)
 }
 
-// receiverOf returns the type's name in that of a method: package.Type.Method, package.(*Type).Method, both
-// perhaps with type arguments in brackets.
+// receiverOf returns the type's name in that of a method: package.Type.Method, package.(*Type).Method, both perhaps
+// with type arguments in brackets.
 func receiverOf(function string) string {
 	if bracket := strings.IndexByte(function, '['); bracket >= 0 {
 		function = function[:bracket] + "." // what follows does not matter

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// An omission tells whether a field with this value is left out, as its tag asks for. It is nil without.
+// An omission reports whether a field with this value is left out, as its tag asks for. It is nil without.
 type omission func(v reflect.Value) bool
 
 type zeroer interface{ IsZero() bool }
@@ -23,6 +23,21 @@ func omissionOf(t reflect.Type, options string) omission {
 		}
 	}
 	return result
+}
+
+// omittedWhen says in words when a field is left out; nothing if it never is.
+func omittedWhen(f reflect.StructField) string {
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	isEmpty, isZero := hasOption(options, "omitempty") && emptiness(f.Type) != nil, hasOption(options, "omitzero")
+	switch {
+	case isEmpty && isZero:
+		return "empty or zero"
+	case isEmpty:
+		return "empty"
+	case isZero:
+		return "zero"
+	}
+	return ""
 }
 
 func either(a, b omission) omission {

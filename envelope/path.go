@@ -12,23 +12,24 @@ const shownSegments = 32
 // anyKey stands for a map key in paths: keys are values, and values are never shown.
 const anyKey = "[…]"
 
-// A located error collects, innermost first, the steps from the root to a fault while it unwinds.
-type located struct {
+// A pathError is a fault and the steps that lead to it from the root, innermost first. They are added while the error
+// is returned from call to call.
+type pathError struct {
 	steps []string
 	err   error
 }
 
-func (l *located) Error() string { return l.path() + ": " + l.err.Error() }
-func (l *located) Unwrap() error { return l.err }
+func (p *pathError) Error() string { return p.path() + ": " + p.err.Error() }
+func (p *pathError) Unwrap() error { return p.err }
 
 // within adds the step that led to err.
 func within(step string, err error) error {
-	l, ok := err.(*located)
+	p, ok := err.(*pathError)
 	if !ok {
-		l = &located{err: err}
+		p = &pathError{err: err}
 	}
-	l.steps = append(l.steps, step)
-	return l
+	p.steps = append(p.steps, step)
+	return p
 }
 
 func withinField(name string, err error) error { return within("."+name, err) }
@@ -38,8 +39,8 @@ func withinDynamic(wireType string, err error) error {
 	return within(".("+wireType+")", err)
 }
 
-func (l *located) path() string {
-	steps := slices.Clone(l.steps)
+func (p *pathError) path() string {
+	steps := slices.Clone(p.steps)
 	slices.Reverse(steps)
 	return joinSteps(steps)
 }
@@ -52,7 +53,7 @@ func joinSteps(steps []string) string {
 	return strings.Join(steps[:half], "") + "…" + strings.Join(steps[len(steps)-half:], "")
 }
 
-// rooted makes the public error of one that unwound to the value of the given type.
+// rooted makes the public error of one that was returned up to the outermost value, whose type has the given name.
 func rooted(typeName string, err error) error {
 	if err == nil {
 		return nil
@@ -61,8 +62,8 @@ func rooted(typeName string, err error) error {
 		return whole
 	}
 	result := &Error{Type: typeName, Err: err}
-	if l, ok := err.(*located); ok {
-		result.Path, result.Err = l.path(), l.err
+	if p, ok := err.(*pathError); ok {
+		result.Path, result.Err = p.path(), p.err
 	}
 	if result.Path != "" {
 		result.Type = strings.TrimLeft(typeName, "*")

@@ -2,10 +2,12 @@ package envelope
 
 import (
 	"reflect"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
-// A plan appends values of one Go type to a buffer as JSON, and reads them back. It is worked out once for each
-// type and then used by any number of goroutines. Values given to it are addressable; those read into are zero.
+// A plan appends values of one Go type to a buffer as JSON, and reads them back. It is worked out once for each type
+// and then used by any number of goroutines. Values given to it are addressable; those read into are zero.
 type plan interface {
 	encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error)
 	decode(d *decoder, v reflect.Value) error
@@ -17,24 +19,12 @@ type planned struct {
 	err  error
 }
 
-// planFor returns the plan of a type, worked out on first use.
-func (c *catalog) planFor(t reflect.Type) (plan, error) {
-	if known, ok := c.plans.Load(t); ok {
-		result := known.(planned)
-		return result.plan, result.err
-	}
-	p := newPlanner(c)
-	result := p.finish(t, p.plan(t))
-	c.plans.Store(t, result)
-	return result.plan, result.err
-}
-
 // registered plans a type by what its registration says.
 func (p *planner) registered(r *registration) plan {
-	if r.goType.Kind() == reflect.Interface {
-		return interfacePlan{}
+	if r.assertion != nil {
+		return &interfacePlan{target: interfaceTarget{goType: r.goType, assertion: r.assertion}}
 	}
-	return p.registeredAs(r, r.codec)
+	return p.verifiedAsRegistered(r, p.registeredAs(r, r.codec))
 }
 
 // registeredAs plans a registered type that is written with the codec, or as JSON if that is nil.
@@ -42,8 +32,8 @@ func (p *planner) registeredAs(r *registration, codec Codec) plan {
 	if r.converter == nil {
 		return p.body(r.goType, codec)
 	}
-	if p.catalog.isEndless(r.goType) {
-		return p.fail(faultf(ErrUnsupported, "%s leads back to itself", r.goType))
+	if p.types.isEndless(r.goType) {
+		return p.fail(faults.Newf(ErrUnsupported, "%s leads back to itself: %s", goName(r.goType), p.callFor(r.goType, convertOption)))
 	}
 	result := keep(p, r.goType, &convertPlan{converter: r.converter})
 	if codec != nil {
@@ -66,9 +56,15 @@ func (p *planner) structural(t reflect.Type) plan {
 	if t.Kind() == reflect.Interface {
 		return p.unnamedInterface(t)
 	}
-	own, err := marshalersOf(t)
-	if err != nil {
-		return p.fail(err)
+	if isContext(t) {
+		return p.fail(contextCannotTravel(t))
+	}
+	if isProtobuf(t) && !p.ignoresUnexported(t) {
+		return p.fail(faults.Newf(ErrUnsupported, "%s is a Protocol Buffers message: %s", goName(t), p.callFor(t, protobufOption)))
+	}
+	own, oneWay := marshalersOf(t)
+	if oneWay != nil {
+		return p.fail(p.oneWay(oneWay))
 	}
 	if own != noMarshalers {
 		return p.marshaled(t, own)
@@ -88,21 +84,27 @@ func (p *planner) structural(t reflect.Type) plan {
 	if basic, ok := basicPlans[t.Kind()]; ok {
 		return basic
 	}
-	return p.fail(faultf(ErrUnsupported, "%s values cannot be carried", t.Kind()))
+	return p.fail(p.valuesCannotTravel(t))
+}
+
+// ignoresUnexported reports whether t is registered so that its unexported fields are left out.
+func (p *planner) ignoresUnexported(t reflect.Type) bool {
+	registered, ok := p.types.byType[t]
+	return ok && registered.ignoreUnexported
 }
 
 func (p *planner) unnamedInterface(t reflect.Type) plan {
 	if t.NumMethod() == 0 {
 		return anyPlan{}
 	}
-	return p.fail(unregisteredInterface(t))
+	return p.fail(p.unregisteredInterface(t))
 }
 
 func (p *planner) marshaled(t reflect.Type, own marshalers) plan {
 	if t.Kind() == reflect.Struct && isPromoted(t, own) {
 		return p.promoted(t, own)
 	}
-	return ownMarshalers(own)
+	return p.verified(t, ownMarshalers(own), p.types.equality(t))
 }
 
 func ownMarshalers(own marshalers) plan {
@@ -110,4 +112,18 @@ func ownMarshalers(own marshalers) plan {
 		return jsonPlan{}
 	}
 	return textPlan{}
+}
+
+// least returns the length of the shortest JSON that the plan can read. It matters for arrays, whose memory does not
+// grow with what is read.
+func least(p plan) int {
+	switch p := p.(type) {
+	case *arrayPlan:
+		return p.length*(least(p.element)+1) + 1
+	case *structPlan:
+		return len("{}")
+	case *verifiedPlan:
+		return least(p.plan)
+	}
+	return 1
 }

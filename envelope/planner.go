@@ -4,20 +4,12 @@ import (
 	"reflect"
 )
 
-// A planner works out the plans of a type and of all that it statically holds, and notes what cannot be
-// carried on the way.
+// A planner works out the plans of a type and of all that it statically holds, and notes what cannot be carried on the
+// way.
 type planner struct {
-	catalog  *catalog
+	position
 	plans    map[reflect.Type]plan
-	steps    []string
-	owners   []owner
 	problems []problem
-}
-
-// An owner is a named type, and where in the steps its definition begins.
-type owner struct {
-	goType reflect.Type
-	begin  int
 }
 
 // A problem is a reason why a type cannot be carried. Its owner is the named type in whose definition it lies.
@@ -29,37 +21,17 @@ type problem struct {
 	err    error
 }
 
-func newPlanner(c *catalog) *planner {
-	return &planner{catalog: c, plans: map[reflect.Type]plan{}}
+func newPlanner(s *typeSet) *planner {
+	return &planner{position: position{cures: cures{s}}, plans: map[reflect.Type]plan{}}
 }
 
-// finish settles the plan of t, and keeps the plans of all that t holds if there was no problem.
-func (p *planner) finish(t reflect.Type, result plan) planned {
-	settled := p.settle(t, result)
-	if settled.err != nil {
-		return settled
-	}
-	for inner, innerPlan := range p.plans {
-		p.catalog.plans.LoadOrStore(inner, planned{plan: innerPlan})
-	}
-	return settled
-}
-
-// settle returns the plan of t, or the first problem there was.
-func (p *planner) settle(t reflect.Type, result plan) planned {
+// result returns the plan of t, or the first problem there was.
+func (p *planner) result(t reflect.Type, made plan) planned {
 	if len(p.problems) == 0 {
-		return planned{plan: result}
+		return planned{plan: made}
 	}
 	first := p.problems[0]
-	return planned{err: &Error{Type: p.catalog.label(t), Path: first.path, Err: first.err}}
-}
-
-// label names a type in errors: by its wire name if it has one.
-func (c *catalog) label(t reflect.Type) string {
-	if registered, ok := c.byType[t]; ok {
-		return registered.name
-	}
-	return t.String()
+	return planned{err: &Error{Type: p.types.label(t), Path: first.path, Err: first.err}}
 }
 
 // plan returns the plan of t. For a type that holds itself it may be one that is still being worked out.
@@ -73,7 +45,7 @@ func (p *planner) plan(t reflect.Type) plan {
 	if t.Name() != "" {
 		defer p.in(t)()
 	}
-	if registered, ok := p.catalog.byType[t]; ok {
+	if registered, ok := p.types.byType[t]; ok {
 		return p.registered(registered)
 	}
 	return p.structural(t)
@@ -83,12 +55,6 @@ func (p *planner) plan(t reflect.Type) plan {
 func keep[P plan](p *planner, t reflect.Type, result P) P {
 	p.plans[t] = result
 	return result
-}
-
-// in makes t the owner of the problems that follow, until the returned function is called.
-func (p *planner) in(t reflect.Type) (out func()) {
-	p.owners = append(p.owners, owner{goType: t, begin: len(p.steps)})
-	return func() { p.owners = p.owners[:len(p.owners)-1] }
 }
 
 // failAt notes a problem one step further in.

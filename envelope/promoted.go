@@ -2,6 +2,8 @@ package envelope
 
 import (
 	"reflect"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
 // A promotedPlan is for structs whose marshalers come from the one field that they embed: it stands for the whole.
@@ -11,12 +13,17 @@ type promotedPlan struct {
 }
 
 func (p *planner) promoted(t reflect.Type, own marshalers) plan {
-	field, hidden := p.catalog.embeddedMarshaler(t, own)
+	field, hidden := p.embeddedMarshaler(t, own)
 	for _, name := range hidden {
-		p.failAt("."+name, faultf(ErrUnsupported, "hidden by the marshalers promoted from %s", field.Name))
+		p.failAt("."+name, faults.Newf(ErrUnsupported, "hidden by the marshalers promoted from %s: "+
+			"name the embedded field, `%s %s`, or %s", field.Name, field.Name, goName(field.Type), p.callFor(t, convertOption)))
+	}
+	if !field.IsExported() && pairs[own][1].isBehindPointer(t) {
+		return p.fail(faults.Newf(ErrUnsupported, "%s is embedded, and cannot be set on receipt as its name is unexported: %s",
+			goName(field.Type), p.callFor(t, convertOption)))
 	}
 	if !field.IsExported() {
-		return ownMarshalers(own)
+		return p.verified(t, ownMarshalers(own), p.types.equality(t))
 	}
 	result := keep(p, t, &promotedPlan{index: field.Index[0]})
 	result.inner = p.step("."+field.Name, field.Type)
@@ -24,8 +31,8 @@ func (p *planner) promoted(t reflect.Type, own marshalers) plan {
 }
 
 // embeddedMarshaler returns the field that the methods are promoted from, and the names of those that they hide.
-func (c *catalog) embeddedMarshaler(t reflect.Type, own marshalers) (source reflect.StructField, hidden []string) {
-	registered := c.byType[t]
+func (p *planner) embeddedMarshaler(t reflect.Type, own marshalers) (source reflect.StructField, hidden []string) {
+	registered := p.types.byType[t]
 	dropsUnexported := registered != nil && registered.ignoreUnexported
 	for field := range t.Fields() {
 		switch {

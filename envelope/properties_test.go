@@ -21,6 +21,7 @@ func registerFigures(t require.TestingT, r *envelope.Registry) {
 }
 
 func TestWhatArrivesEqualsWhatWasSent(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		goType := reflect.StructOf([]reflect.StructField{{Name: "Root", Type: lossless.goType(t, 0)}})
 		sent := lossless.value(t, goType)
@@ -39,6 +40,7 @@ func TestWhatArrivesEqualsWhatWasSent(t *testing.T) {
 }
 
 func TestWhatArrivesInAnInterfaceEqualsWhatWasSent(t *testing.T) {
+	t.Parallel()
 	r := envelope.NewRegistry()
 	registerFigures(t, r)
 	rapid.Check(t, func(t *rapid.T) {
@@ -57,6 +59,7 @@ func TestWhatArrivesInAnInterfaceEqualsWhatWasSent(t *testing.T) {
 }
 
 func TestSameValueIsAlwaysWrittenTheSame(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		goType := reflect.MapOf(rapid.SampledFrom(lossless.keys).Draw(t, "key"), lossless.goType(t, 1))
 		value := lossless.value(t, goType)
@@ -105,7 +108,8 @@ func composed(t *rapid.T, depth int) reflect.Type {
 }
 
 func TestTypeExpressionsLeadBackToTheirType(t *testing.T) {
-	sender := envelope.NewRegistry(envelope.MaxTypeDepth(20))
+	t.Parallel()
+	sender := envelope.NewRegistry(envelope.WithLimits(envelope.Limits{MaxTypeDepth: 20}))
 	registerFigures(t, sender)
 	rapid.Check(t, func(t *rapid.T) {
 		goType := composed(t, 5)
@@ -113,7 +117,7 @@ func TestTypeExpressionsLeadBackToTheirType(t *testing.T) {
 		text, err := sender.Marshal(t.Context(), sent)
 		require.NoError(t, err)
 
-		receiver := envelope.NewRegistry(envelope.MaxTypeDepth(20))
+		receiver := envelope.NewRegistry(envelope.WithLimits(envelope.Limits{MaxTypeDepth: 20}))
 		registerFigures(t, receiver)
 		arrived, err := receiver.UnmarshalAny(t.Context(), text)
 		require.NoError(t, err, text)

@@ -3,77 +3,80 @@ package envelope
 import (
 	"encoding/json"
 	"reflect"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
 )
 
-// rawPlan writes json.RawMessage as it is, and null for nil.
+// rawPlan writes json.RawMessage as it is, without the white space around, which is no part of a JSON value. It writes
+// null for nil and for JSON null, which both arrive as nil.
 type rawPlan struct{}
 
 func (rawPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	message := *v.Addr().Interface().(*json.RawMessage)
 	if message == nil {
-		return appendNull(buf), nil
+		return jsontext.AppendNull(buf), nil
 	}
 	value, err := e.checkedRaw(string(message))
 	if err != nil {
 		return buf, err
 	}
-	if value == "null" {
-		return buf, unsupported("JSON null would arrive as a nil json.RawMessage")
-	}
-	if len(value) != len(message) {
-		return buf, unsupported("white space around the JSON would be lost")
-	}
-	return append(buf, message...), nil
+	return append(buf, value...), nil
 }
 
-// checkedRaw makes sure that text is one well-formed JSON value, and returns it without the white space around.
+// checkedRaw returns text, which has to be one well-formed JSON value, without the white space around. It takes any
+// memory: MaxMemory does not bound sending.
 func (e *encoder) checkedRaw(text string) (string, error) {
-	d := decoder{in: text, settings: e.settings, depth: e.depth}
-	value, err := d.raw()
+	r := jsontext.NewReader(text, e.nesting, jsontext.Unbounded())
+	value, err := r.Raw()
 	if err == nil {
-		err = d.end()
+		err = checkEnd(&r)
 	}
 	if err != nil {
-		return "", &fault{kind: ErrUnsupported, text: "not well-formed JSON: " + err.Error(), cause: err}
+		return "", &faults.Fault{Kind: ErrUnsupported, Text: "not well-formed JSON, see `json.Valid`: " + err.Error(), Cause: err}
 	}
 	return value, nil
 }
 
 func (rawPlan) decode(d *decoder, v reflect.Value) error {
-	if d.null() {
+	if d.in.Null() {
 		return nil
 	}
-	value, err := d.raw()
+	value, err := d.in.Raw()
 	if err != nil {
+		return err
+	}
+	if err := d.in.Charge(int64(len(value))); err != nil {
 		return err
 	}
 	*v.Addr().Interface().(*json.RawMessage) = json.RawMessage(value)
 	return nil
 }
 
-// numberPlan writes json.Number as the number that it spells, and null for an empty one: encoding/json reads
-// that as empty too.
+// numberPlan writes json.Number as the number that it spells, and null for an empty one: encoding/json reads that as
+// empty too.
 type numberPlan struct{}
 
 func (numberPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	literal := v.String()
 	if literal == "" {
-		return appendNull(buf), nil
+		return jsontext.AppendNull(buf), nil
 	}
-	if numberLength(literal) != len(literal) {
-		return buf, unsupported("json.Number is not a JSON number")
+	if jsontext.NumberLength(literal) != len(literal) {
+		return buf, faults.Unsupported("json.Number is not a JSON number, see `json.Valid`")
 	}
 	return append(buf, literal...), nil
 }
 
 func (numberPlan) decode(d *decoder, v reflect.Value) error {
-	if d.null() {
+	if d.in.Null() {
 		return nil
 	}
-	literal, err := d.number()
+	literal, err := d.in.Number()
 	if err != nil {
 		return err
 	}
-	v.SetString(string([]byte(literal)))
-	return nil
+	literal, err = d.in.Own(literal)
+	v.SetString(literal)
+	return err
 }

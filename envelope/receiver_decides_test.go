@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -30,6 +31,47 @@ func TestPointersAndValuesFitEachOther(t *testing.T) {
 	assert.Equal(t, pointerTo(5), receives[*int](t, r, opened("int", "5")))
 	assert.Equal(t, pointerTo(any(5.0)), receives[any](t, r, opened("*any", "5")))
 	requireUnreadable[[]int](t, r, opened("*[]int", " null"), envelope.ErrTypeMismatch, "*[]int: null does not fit []int")
+}
+
+func TestElementsAndPointersToThemFitEachOther(t *testing.T) {
+	r := newShop(t)
+	line, now := shopLine{SKU: "a"}, time.Unix(1, 0).UTC()
+	assert.Equal(t, []shopLine{line}, receives[[]shopLine](t, r, marshal(t, r, []*shopLine{&line})))
+	assert.Equal(t, []*shopLine{&line}, receives[[]*shopLine](t, r, marshal(t, r, []shopLine{line})))
+	assert.Equal(t, [1]shopLine{line}, receives[[1]shopLine](t, r, marshal(t, r, [1]*shopLine{&line})))
+	assert.Equal(t, [][]shopLine{{line}}, receives[[][]shopLine](t, r, marshal(t, r, [][]*shopLine{{&line}})))
+	assert.Equal(t, map[string]shopLine{"x": line}, receives[map[string]shopLine](t, r, marshal(t, r, map[string]*shopLine{"x": &line})))
+	assert.Equal(t, []time.Time{now}, receives[[]time.Time](t, r, marshal(t, r, []*time.Time{&now})))
+	assert.Equal(t, []int{5}, receives[[]int](t, r, marshal(t, r, []*int{pointerTo(5)})))
+
+	require.ErrorIs(t, r.Unmarshal(t.Context(), marshal(t, r, []*shopLine{&line, nil}), new([]shopLine)), envelope.ErrTypeMismatch)
+	require.ErrorIs(t, r.Unmarshal(t.Context(), marshal(t, r, map[string]*shopLine{"x": nil}), new(map[string]shopLine)), envelope.ErrTypeMismatch)
+	require.ErrorIs(t, r.Unmarshal(t.Context(), marshal(t, r, []*time.Time{nil}), new([]time.Time)), envelope.ErrTypeMismatch)
+	require.ErrorIs(t, r.Unmarshal(t.Context(), marshal(t, r, []*int{nil}), new([]int)), envelope.ErrTypeMismatch)
+	require.ErrorIs(t, r.Unmarshal(t.Context(), marshal(t, r, []*shopPrice{nil}), new([]shopPrice)), envelope.ErrTypeMismatch)
+	require.ErrorIs(t, r.Unmarshal(t.Context(), marshal(t, r, []*[]int{pointerTo([]int{1})}), new([][]int)), envelope.ErrTypeMismatch)
+}
+
+// What is nil at the sender never arrives as another value: here null is a value of the elements.
+func TestPointersDoNotFitElementsThatNullIsAValueOf(t *testing.T) {
+	type anyJSON struct{ Text string }
+	type listed struct{ items []int }
+	r := newShop(t)
+	require.NoError(t, envelope.Register[anyJSON](r, "test.AnyJSON", envelope.AsJSON()))
+	require.NoError(t, envelope.Register[listed](r, "test.Listed", envelope.Convert(
+		func(_ context.Context, l listed) ([]int, error) { return l.items, nil },
+		func(_ context.Context, items []int) (listed, error) { return listed{items}, nil })))
+	for text, target := range map[string]any{
+		opened("[]*json.Number", "[1,null]"):                        new([]json.Number),
+		opened("map[string]*json.Number", `{"a":null}`):             new(map[string]json.Number),
+		opened("[]*test.AnyJSON", `[{"Text":"a"},null]`):            new([]anyJSON),
+		opened("[]*test.Listed", "[null]"):                          new([]listed),
+		opened("[][1]*test.Listed", "[[null]]"):                     new([][1]listed),
+		marshal(t, r, []*anyJSON{{Text: "a"}, nil}) + " ":           new([]anyJSON),
+		marshal(t, r, map[int]*listed{1: nil, 2: {[]int{1}}}) + " ": new(map[int]listed),
+	} {
+		require.ErrorIs(t, r.Unmarshal(t.Context(), text, target), envelope.ErrTypeMismatch, text)
+	}
 }
 
 func TestOtherTypesDoNotFit(t *testing.T) {
@@ -98,7 +140,7 @@ func TestUnknownTypesAreRefused(t *testing.T) {
 		} {
 			err := read()
 			require.ErrorIs(t, err, envelope.ErrUnknownType)
-			require.EqualError(t, err, name+": unknown type shop.Nothing")
+			require.ErrorContains(t, err, name+": unknown type shop.Nothing: call, for its Go type T, ")
 		}
 	}
 	requireUnreadable[shopParcel](t, r, opened("shop.Parcel", `{"Inside":[null,`+opened("shop.Nothing", "{}")+`]}`),

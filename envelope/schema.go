@@ -3,10 +3,12 @@ package envelope
 import (
 	"reflect"
 	"strings"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
-// A schema is one way that values of a type were written: in which version, with which codec. Version and
-// codec are those of the registered type that the type is, points to or is made up of.
+// A schema is one way that values of a type were written: in which version, with which codec. Version and codec are
+// those of the registered type that the type is, points to or is made up of.
 type schema struct {
 	goType  reflect.Type
 	version int
@@ -14,8 +16,8 @@ type schema struct {
 }
 
 // schemaOf returns the version and codec that values of t are written with now.
-func (c *catalog) schemaOf(t reflect.Type) (version int, codec string) {
-	leaf := c.leafOf(t)
+func (s *typeSet) schemaOf(t reflect.Type) (version int, codec string) {
+	leaf := s.leafOf(t)
 	if leaf == nil {
 		return 1, jsonCodec
 	}
@@ -23,25 +25,6 @@ func (c *catalog) schemaOf(t reflect.Type) (version int, codec string) {
 		return leaf.version, jsonCodec
 	}
 	return leaf.version, leaf.codec.Name()
-}
-
-// leafOf returns the registered type that t is, points to or has as its elements.
-func (c *catalog) leafOf(t reflect.Type) *registration {
-	seen := map[reflect.Type]bool{}
-	for !seen[t] {
-		seen[t] = true
-		if registered, ok := c.byType[t]; ok {
-			return registered
-		}
-		if _, ok := builtinByType[t]; ok {
-			return nil
-		}
-		switch t.Kind() {
-		case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-			t = t.Elem()
-		}
-	}
-	return nil
 }
 
 func dereferenced(t reflect.Type) reflect.Type {
@@ -53,10 +36,10 @@ func dereferenced(t reflect.Type) reflect.Type {
 
 // planAt returns the plan that reads values of t as the header says they were written.
 func (c *catalog) planAt(t reflect.Type, h header) (plan, error) {
-	if version, codec := c.schemaOf(t); h.version == version && h.codec == codec {
+	if version, codec := c.types.schemaOf(t); h.version == version && h.codec == codec {
 		return c.planFor(t)
 	}
-	leaf := c.leafOf(t)
+	leaf := c.types.leafOf(t)
 	if err := c.checkSchema(leaf, t, h); err != nil {
 		return nil, err
 	}
@@ -66,11 +49,11 @@ func (c *catalog) planAt(t reflect.Type, h header) (plan, error) {
 		return result.plan, result.err
 	}
 	writing := oldWriting{leaf: leaf, version: h.version, codec: leaf.codec}
-	if h.codec == jsonCodec && dereferenced(t) == leaf.goType {
-		writing.codec = nil
+	if dereferenced(t) == leaf.goType {
+		writing.codec = leaf.codecNamed(h.codec)
 	}
-	p := newPlanner(c)
-	result := p.settle(t, p.older(t, writing))
+	p := newPlanner(c.types)
+	result := p.result(t, p.older(t, writing))
 	key.codec = strings.Clone(h.codec)
 	c.schemas.Store(key, result)
 	return result.plan, result.err
@@ -91,25 +74,34 @@ func (p *planner) older(t reflect.Type, w oldWriting) plan {
 	element := p.older(t.Elem(), w)
 	switch t.Kind() {
 	case reflect.Pointer:
-		return &pointerPlan{goType: t, element: element}
+		result := newPointerPlan(t)
+		result.element = element
+		return result
 	case reflect.Slice:
-		return &slicePlan{goType: t, element: element}
+		if leaf, ok := element.(*upgradePlan); ok && w.codec == nil && isByte(p.types, leaf.steps[0].oldType) {
+			return &olderBytesPlan{slicePlan: newSlicePlan(t), leaf: leaf}
+		}
+		result := newSlicePlan(t)
+		result.element = element
+		return result
 	case reflect.Array:
 		return &arrayPlan{length: t.Len(), element: element}
 	}
-	key, err := p.catalog.keyPlanFor(t.Key())
+	key, err := p.types.keyPlanFor(t.Key())
 	if err != nil {
 		return p.fail(err)
 	}
-	return &mapPlan{goType: t, values: reflect.SliceOf(t.Elem()), key: key, value: element}
+	result := newMapPlan(t)
+	result.key, result.value = key, element
+	return result
 }
 
 func (p *planner) olderLeaf(w oldWriting) plan {
 	if w.version == w.leaf.version {
 		return p.registeredAs(w.leaf, w.codec)
 	}
-	steps := w.leaf.climb(w.version)
-	result := &ladderPlan{plan: p.plan(w.leaf.goType), registration: w.leaf, steps: steps}
+	steps := w.leaf.upgradesFrom(w.version)
+	result := &upgradePlan{plan: p.plan(w.leaf.goType), registration: w.leaf, steps: steps}
 	if w.codec != nil {
 		result.old = codecPlan{codec: w.codec}
 		return result
@@ -122,39 +114,42 @@ func (p *planner) olderLeaf(w oldWriting) plan {
 func (c *catalog) checkSchema(leaf *registration, t reflect.Type, h header) error {
 	if leaf == nil {
 		if h.version != 1 {
-			return faultf(ErrUnknownVersion, "%s has one version only", h.expression)
+			return faults.Newf(ErrUnknownVersion, "version %d of %s is not known here: built-in types have one version only", h.version, h.expression)
 		}
-		return unknownCodec(h)
+		return cures{c.types}.unknownCodec(h, nil)
 	}
 	if h.version > leaf.version {
-		return faultf(ErrUnknownVersion, "version %d of %s is newer than %d", h.version, leaf.name, leaf.version)
+		return cures{c.types}.newerVersion(h.version, leaf)
 	}
-	if h.version < leaf.version && leaf.climb(h.version) == nil {
-		return faultf(ErrUnknownVersion, "version %d of %s has no Upgrade", h.version, leaf.name)
+	if h.version < leaf.version && leaf.upgradesFrom(h.version) == nil {
+		return cures{c.types}.noUpgrade(h.version, leaf)
 	}
-	hasCodec := leaf.codec != nil && dereferenced(t) == leaf.goType
-	if hasCodec && h.codec == leaf.codec.Name() || h.codec == jsonCodec && !(hasCodec && c.registry.settings.isExact(leaf)) {
+	isLeaf := dereferenced(t) == leaf.goType
+	if h.codec == jsonCodec {
+		if isLeaf && leaf.codec != nil && c.settings.isExact(leaf) {
+			return faults.Newf(ErrUnsupported, "%s has to be written in %s here, as its payload may be encoded or encrypted: "+
+				"let its sender call %s", h.expression, leaf.codec.Name(), cures{c.types}.registerCall(leaf.goType, "envelope.UseCodec(codec)"))
+		}
 		return nil
 	}
-	return unknownCodec(h)
+	if isLeaf && leaf.codecNamed(h.codec) != nil {
+		return nil
+	}
+	return cures{c.types}.unknownCodec(h, leaf)
 }
 
-// isExact tells whether only the codec that a type is registered with may be read, as its payloads may be encoded.
+// isExact reports whether only the codecs that a type is registered with may be read, as its payloads may be encoded.
 func (s *settings) isExact(leaf *registration) bool {
 	return s.aead != nil || len(s.encodingsOf(leaf)) > 0
 }
 
-// codecNamed returns the codec that values of an expression's type are written with now.
-func (c *catalog) codecNamed(x *expression) string {
+// codecIn returns the codec that values of an expression's type are written with now.
+func (x *expression) codecIn(s *typeSet) string {
 	for x.kind == pointerTo {
 		x = x.element
 	}
-	if registered, ok := c.byName[x.name]; ok && registered.codec != nil {
+	if registered, ok := s.byName[x.name]; ok && registered.codec != nil {
 		return registered.codec.Name()
 	}
 	return jsonCodec
-}
-
-func unknownCodec(h header) error {
-	return faultf(ErrUnsupported, "codec of %s is not known here", h.expression)
 }

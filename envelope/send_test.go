@@ -19,18 +19,19 @@ import (
 func TestUnregisteredTypesAreRefusedWithTheCallThatRegistersThem(t *testing.T) {
 	type stranger struct{ A int }
 	r := newShop(t)
-	text := `type envelope_test.stranger is not registered: call envelope.Register[envelope_test.stranger](r, "…")`
+	text := `type envelope_test.stranger is not registered: call envelope.MustRegister[envelope_test.stranger](registry, "envelope_test.stranger")`
 	requireRefused(t, r, stranger{}, envelope.ErrUnregistered, text)
 	requireRefused(t, r, []*stranger{}, envelope.ErrUnregistered, text)
 	requireRefused(t, r, shopOrder{Extra: map[string]any{"k": []any{1.5, &stranger{}}}}, envelope.ErrUnregistered,
 		"shop.Order.Extra[…][1]: "+text)
 	requireRefused(t, r, shopOrder{Extra: struct{ A int }{}}, envelope.ErrUnregistered,
-		"shop.Order.Extra: anonymous structs have no name to travel under: define a type and register it")
+		"shop.Order.Extra: anonymous structs have no name to travel under: "+
+			`define a type and call envelope.MustRegister[T](registry, "…")`)
 }
 
 func TestUnregisteredNamedBasicTypesAreRefusedInInterfaces(t *testing.T) {
 	r := newShop(t)
-	text := `type envelope_test.shopStatus is not registered: call envelope.Register[envelope_test.shopStatus](r, "…")`
+	text := `type envelope_test.shopStatus is not registered: call envelope.MustRegister[envelope_test.shopStatus](registry, "envelope_test.shopStatus")`
 	requireRefused(t, r, shopStatus("open"), envelope.ErrUnregistered, text)
 	requireRefused(t, r, shopOrder{Extra: shopStatus("open")}, envelope.ErrUnregistered, "shop.Order.Extra: "+text)
 
@@ -150,10 +151,6 @@ func TestInvalidJSONIsRefused(t *testing.T) {
 		require.ErrorIs(t, err, envelope.ErrUnsupported, raw)
 		require.ErrorContains(t, err, "[]json.RawMessage[0]: not well-formed JSON", raw)
 	}
-	requireRefused(t, r, json.RawMessage(" 1"), envelope.ErrUnsupported,
-		"json.RawMessage: white space around the JSON would be lost")
-	requireRefused(t, r, json.RawMessage("null"), envelope.ErrUnsupported,
-		"json.RawMessage: JSON null would arrive as a nil json.RawMessage")
 	for _, number := range []json.Number{"abc", "1.", " 1", "+1", "0x1", "NaN"} {
 		requireRefused(t, r, number, envelope.ErrUnsupported, "json.Number: json.Number is not a JSON number")
 	}
@@ -210,6 +207,32 @@ func TestHiddenFieldsAreRefusedUnlessZero(t *testing.T) {
 	requireRefused(t, r, lost{Covered: &Covered{ID: "c"}}, envelope.ErrUnsupported, "test.Lost.Covered.ID: "+text)
 }
 
+func TestEmbeddedEmptyStructsArriveOrAreRefused(t *testing.T) {
+	type pointing struct {
+		*Nothing `json:",omitempty"`
+	}
+	type valued struct {
+		Nothing
+		ID string
+	}
+	type named struct {
+		*Nothing `json:"nothing"`
+	}
+	r := envelope.NewRegistry()
+	require.NoError(t, envelope.Register[pointing](r, "test.Pointing"))
+	require.NoError(t, envelope.Register[valued](r, "test.Valued"))
+	require.NoError(t, envelope.Register[named](r, "test.Named"))
+	for _, value := range []any{pointing{}, valued{ID: "x"}, named{}, named{Nothing: &Nothing{}}} {
+		theirs, err := json.Marshal(value)
+		require.NoError(t, err)
+		assert.Contains(t, marshal(t, r, value), `"data":`+string(theirs)+`}`)
+		assert.Equal(t, value, roundTripAny(t, r, value))
+	}
+	requireRefused(t, r, pointing{Nothing: &Nothing{}}, envelope.ErrUnsupported,
+		"test.Pointing.Nothing: embedded pointer without fields to show would be dropped: "+
+			"name the field by a tag `json:\"name\"`")
+}
+
 // Covered is embedded by pointer where an outer field hides its only one.
 type Covered struct{ ID string }
 
@@ -242,7 +265,7 @@ func TestErrorsCarryTypeAndPath(t *testing.T) {
 	require.ErrorAs(t, err, &located)
 	assert.Equal(t, "shop.Order", located.Type)
 	assert.Equal(t, ".Lines[0].SKU", located.Path)
-	assert.EqualError(t, located.Err, "invalid UTF-8")
+	assert.ErrorContains(t, located.Err, "invalid UTF-8")
 	assert.ErrorIs(t, located.Err, envelope.ErrUnsupported)
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
 )
 
 var (
@@ -28,19 +30,20 @@ type Store interface {
 
 // WithStore keeps payloads of more than threshold bytes, after all encodings, in the store, and writes a reference to
 // them in their envelopes. Reading an envelope then asks the store, with the context of the call; the errors of the
-// store can be found with errors.Is, those that [Store] does not name as ErrUnavailable too. Its references have to be "sha256:" and the 64
-// lower-case hexadecimal digits of the payload's hash. Nothing is kept if Marshal fails for another reason. With
-// a nil store or a negative threshold every [Register] returns ErrRegistration.
+// store can be found with errors.Is, those that [Store] does not name as ErrUnavailable too. Its references have to be
+// "sha256:" and the 64 lower-case hexadecimal digits of the payload's hash. Nothing is kept if Marshal fails for
+// another reason. With a nil store or a negative threshold, or given twice, every [Register] returns ErrRegistration.
 func WithStore(store Store, threshold int) Option {
 	return func(s *settings) {
 		if store == nil || threshold < 0 {
-			s.fail(faultf(ErrRegistration, "WithStore got a nil store or a negative threshold"))
+			s.fail(faults.Newf(ErrRegistration, "WithStore got a nil store or a negative threshold"))
 		}
+		s.once("WithStore")
 		s.store, s.threshold = store, threshold
 	}
 }
 
-// stores tells whether a payload of so many bytes goes to the store.
+// stores reports whether a payload of so many bytes goes to the store.
 func (s *settings) stores(size int) bool { return s.store != nil && size > s.threshold }
 
 func storeFailed(err error) error {
@@ -54,7 +57,7 @@ func storeFailed(err error) error {
 
 const refPrefix = "sha256:"
 
-// isRef tells whether a reference is sha256: and 64 lower-case hexadecimal digits.
+// isRef reports whether a reference is sha256: and 64 lower-case hexadecimal digits.
 func isRef(ref string) bool {
 	hash, ok := strings.CutPrefix(ref, refPrefix)
 	return ok && len(hash) == 64 && strings.Trim(hash, "0123456789abcdef") == ""

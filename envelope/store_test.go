@@ -46,7 +46,7 @@ func TestLargePayloadsGoToTheStore(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, `{"$envelope":1,"type":"string","ref":"`+parsed.Ref+`"}`, text)
 	assert.Equal(t, memoryStore{parsed.Ref: []byte(`"` + repetitive[:99] + `"`)}, store)
-	assert.Nil(t, parsed.Data)
+	assert.Nil(t, parsed.Data())
 
 	requireEncodings(t, r, []any{repetitive})
 	assert.Equal(t, repetitive, roundTrip(t, r, repetitive))
@@ -146,8 +146,8 @@ func TestFaultsOfTheStoreAreErrors(t *testing.T) {
 
 func TestStoresThatReturnTooMuchAreStopped(t *testing.T) {
 	long := []byte(`"` + strings.Repeat("a", 1000) + `"`)
-	r := newShop(t, envelope.MaxBytes(1000), envelope.WithStore(faultyStore{data: long, gets: new(int)}, 0))
-	requireLimit(t, r, referring("string", emptyRef), "MaxBytes(1000)")
+	r := newShop(t, envelope.WithLimits(envelope.Limits{MaxBytes: 1000}), envelope.WithStore(faultyStore{data: long, gets: new(int)}, 0))
+	requireLimit(t, r, referring("string", emptyRef), "MaxBytes is 1000")
 }
 
 func TestTheStoreIsAskedOnlyForWhatFits(t *testing.T) {

@@ -3,6 +3,13 @@ package envelope
 import (
 	"reflect"
 	"slices"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
+)
+
+var (
+	stringMapEntries = entryMemoryOf(reflect.TypeFor[map[string]string]())
+	anyMapEntries    = entryMemoryOf(anyMapType)
 )
 
 // stringMapPlan is a mapPlan for map[string]string, without reflection on its entries.
@@ -11,12 +18,12 @@ type stringMapPlan struct{}
 func (stringMapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) {
 	m := *v.Addr().Interface().(*map[string]string)
 	if m == nil {
-		return appendNull(buf), nil
+		return jsontext.AppendNull(buf), nil
 	}
 	if err := e.open(len(buf), len(m)); err != nil {
 		return buf, err
 	}
-	buf, err := appendStringMap(buf, m, appendText)
+	buf, err := appendStringMap(buf, m, jsontext.AppendText)
 	if err != nil {
 		return buf, withinEntry(err)
 	}
@@ -25,16 +32,22 @@ func (stringMapPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, er
 }
 
 func (stringMapPlan) decode(d *decoder, v reflect.Value) (err error) {
-	if d.null() {
+	if d.in.Null() {
 		return nil
 	}
-	*v.Addr().Interface().(*map[string]string), err = decodeStringMap(d, allowAnyKey, (*decoder).ownText)
+	*v.Addr().Interface().(*map[string]string), err = decodeStringMap(d, stringMapEntries, allowAnyKey, readText)
 	return err
 }
 
+func readText(d *decoder) (string, error) { return d.in.OwnText() }
+
 // appendStringMap writes the entries of a map, sorted by key.
 func appendStringMap[V any](buf []byte, m map[string]V, appendValue func([]byte, V) ([]byte, error)) (_ []byte, err error) {
-	keys := make([]string, 0, len(m))
+	var few [8]string // most maps need no more, and no allocation
+	keys := few[:0]
+	if len(m) > len(few) {
+		keys = make([]string, 0, len(m))
+	}
 	for key := range m {
 		keys = append(keys, key)
 	}
@@ -44,7 +57,7 @@ func appendStringMap[V any](buf []byte, m map[string]V, appendValue func([]byte,
 		if i > 0 {
 			buf = append(buf, ',')
 		}
-		if buf, err = appendText(buf, key); err != nil {
+		if buf, err = jsontext.AppendText(buf, key); err != nil {
 			return buf, err
 		}
 		buf = append(buf, ':')
@@ -56,17 +69,25 @@ func appendStringMap[V any](buf []byte, m map[string]V, appendValue func([]byte,
 }
 
 // decodeStringMap reads an object into a map.
-func decodeStringMap[V any](d *decoder, checkKey func(string) error, value func(*decoder) (V, error)) (map[string]V, error) {
-	empty, err := d.open('{', '}', "an object")
+func decodeStringMap[V any](
+	d *decoder, memory entryMemory, checkKey func(string) error, value func(*decoder) (V, error),
+) (map[string]V, error) {
+	empty, err := d.in.OpenObject()
 	if err != nil {
+		return nil, err
+	}
+	if err := d.in.Charge(mapMemory); err != nil {
 		return nil, err
 	}
 	m := map[string]V{}
 	for more := !empty; more; {
+		if err := memory.charge(&d.in.Budget, len(m)); err != nil {
+			return nil, err
+		}
 		if err := decodeStringEntry(d, m, checkKey, value); err != nil {
 			return nil, withinEntry(err)
 		}
-		if more, err = d.more('}'); err != nil {
+		if more, err = d.in.More('}'); err != nil {
 			return nil, err
 		}
 	}
@@ -74,10 +95,7 @@ func decodeStringMap[V any](d *decoder, checkKey func(string) error, value func(
 }
 
 func decodeStringEntry[V any](d *decoder, m map[string]V, checkKey func(string) error, value func(*decoder) (V, error)) error {
-	if err := d.count(); err != nil {
-		return err
-	}
-	key, err := d.key()
+	key, err := d.in.Key()
 	if err != nil {
 		return err
 	}
@@ -88,10 +106,13 @@ func decodeStringEntry[V any](d *decoder, m map[string]V, checkKey func(string) 
 	if err != nil {
 		return err
 	}
+	if key, err = d.in.Own(key); err != nil {
+		return err
+	}
 	before := len(m)
-	m[d.own(key)] = read
+	m[key] = read
 	if len(m) == before {
-		return malformed("duplicate name")
+		return errDuplicateName()
 	}
 	return nil
 }

@@ -13,14 +13,15 @@ import (
 
 // What one side may write the other, with the same limits, may read.
 func TestLimitsLetInWhatTheyLetOut(t *testing.T) {
-	limits := map[string]func(int) envelope.Option{
-		"MaxDepth": envelope.MaxDepth, "MaxElements": envelope.MaxElements, "MaxBytes": envelope.MaxBytes,
-		"MaxDigits": envelope.MaxDigits,
+	limits := map[string]func(int) envelope.Limits{
+		"MaxDepth":  func(n int) envelope.Limits { return envelope.Limits{MaxDepth: n} },
+		"MaxBytes":  func(n int) envelope.Limits { return envelope.Limits{MaxBytes: n} },
+		"MaxDigits": func(n int) envelope.Limits { return envelope.Limits{MaxDigits: n} },
 	}
 	for name, limit := range limits {
 		written := 0
-		for _, n := range []int{0, 1, 2, 3, 4, 5, 6, 40, 80, 160} {
-			r := vectorRegistry(t, limit(n))
+		for _, n := range []int{1, 2, 3, 4, 5, 6, 40, 80, 160} {
+			r := vectorRegistry(t, envelope.WithLimits(limit(n)))
 			for expression, value := range vectorValues {
 				text, err := r.Marshal(context.Background(), value)
 				if err != nil {
@@ -39,14 +40,14 @@ func TestLimitsLetInWhatTheyLetOut(t *testing.T) {
 
 func TestLongestTypeExpressionThatIsWrittenIsRead(t *testing.T) {
 	value := map[string]map[string][]map[string][]*any{}
-	for n := range 60 {
-		r := envelope.NewRegistry(envelope.MaxTypeLength(n))
+	for n := 1; n < 60; n++ {
+		r := envelope.NewRegistry(envelope.WithLimits(envelope.Limits{MaxTypeLength: n}))
 		text, err := r.Marshal(context.Background(), []any{value})
 		if err != nil {
 			require.ErrorIs(t, err, envelope.ErrLimit)
 			continue
 		}
-		_, err = envelope.NewRegistry(envelope.MaxTypeLength(n)).UnmarshalAny(context.Background(), text)
+		_, err = envelope.NewRegistry(envelope.WithLimits(envelope.Limits{MaxTypeLength: n})).UnmarshalAny(context.Background(), text)
 		require.NoError(t, err, fmt.Sprint(n))
 	}
 }

@@ -4,16 +4,29 @@ import (
 	"encoding"
 	"encoding/json"
 	"reflect"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
 )
 
-// marshalerFault keeps the error of a type's own method for errors.Is, but does not show it: such errors tend
-// to quote the value.
+// marshalerFault keeps the error of a type's own method for errors.Is, but does not show it: such errors tend to quote
+// the value.
 func marshalerFault(t reflect.Type, method string, err error) error {
-	return &fault{kind: ErrUnsupported, text: method + " of " + t.String() + " failed", cause: err}
+	return &faults.Fault{Kind: ErrUnsupported, Text: method + " of " + goName(t) + " failed", Cause: err}
 }
 
-func unmarshalerFault(t reflect.Type, method string, err error) error {
-	return &fault{kind: ErrTypeMismatch, text: method + " of " + t.String() + " failed", cause: err}
+// unmarshalerFault shows the error where it quotes nothing of the input.
+func unmarshalerFault(t reflect.Type, method, input string, err error) error {
+	text := method + " of " + goName(t) + " failed"
+	if shown := shownCause(err, input); shown != "" {
+		text += ": " + shown
+	}
+	return &faults.Fault{Kind: ErrTypeMismatch, Text: text, Cause: err}
+}
+
+// chargeUnmarshaler charges for the text that an unmarshaler is given, and a little for what it may make of it.
+func (d *decoder) chargeUnmarshaler(text string) error {
+	return d.in.Charge(perUnmarshalerByte * int64(len(text)))
 }
 
 // textPlan is for types with MarshalText and UnmarshalText.
@@ -24,16 +37,19 @@ func (textPlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) 
 	if err != nil {
 		return buf, marshalerFault(v.Type(), "MarshalText", err)
 	}
-	return appendText(buf, string(text))
+	return jsontext.AppendText(buf, string(text))
 }
 
 func (textPlan) decode(d *decoder, v reflect.Value) error {
-	text, _, err := d.text()
+	text, _, err := d.in.Text()
 	if err != nil {
 		return err
 	}
+	if err := d.chargeUnmarshaler(text); err != nil {
+		return err
+	}
 	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
-		return unmarshalerFault(v.Type(), "UnmarshalText", err)
+		return unmarshalerFault(v.Type(), "UnmarshalText", text, err)
 	}
 	return nil
 }
@@ -46,7 +62,7 @@ func (checkedTextPlan[T]) encode(_ *encoder, buf []byte, v reflect.Value) ([]byt
 	if err != nil {
 		return buf, err
 	}
-	return appendText(buf, string(text))
+	return jsontext.AppendText(buf, string(text))
 }
 
 // checkedText returns the text of a value, if that reads back as the same.
@@ -57,7 +73,7 @@ func checkedText[T comparable](value *T) ([]byte, error) {
 		err = any(&back).(encoding.TextUnmarshaler).UnmarshalText(text)
 	}
 	if err != nil || back != *value {
-		return nil, faultf(ErrUnsupported, "invalid %T has no text that reads back as itself", back)
+		return nil, faults.Newf(ErrUnsupported, "invalid %T has no text that reads back as itself: see `%T.IsValid()`", back, back)
 	}
 	return text, nil
 }
@@ -74,36 +90,19 @@ func (jsonPlan) encode(e *encoder, buf []byte, v reflect.Value) ([]byte, error) 
 	if err != nil {
 		return buf, within(".MarshalJSON()", err)
 	}
-	return appendCompact(buf, value), nil
-}
-
-// appendCompact writes well-formed JSON without the white space between its tokens.
-func appendCompact(buf []byte, value string) []byte {
-	inString := false
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		if !inString && isSpace(c) {
-			continue
-		}
-		buf = append(buf, c)
-		switch {
-		case c == '"':
-			inString = !inString
-		case c == '\\':
-			i++
-			buf = append(buf, value[i])
-		}
-	}
-	return buf
+	return jsontext.AppendCompact(buf, value), nil
 }
 
 func (jsonPlan) decode(d *decoder, v reflect.Value) error {
-	value, err := d.raw()
+	value, err := d.in.Raw()
 	if err != nil {
 		return err
 	}
+	if err := d.chargeUnmarshaler(value); err != nil {
+		return err
+	}
 	if err := v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON([]byte(value)); err != nil {
-		return unmarshalerFault(v.Type(), "UnmarshalJSON", err)
+		return unmarshalerFault(v.Type(), "UnmarshalJSON", value, err)
 	}
 	return nil
 }

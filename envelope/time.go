@@ -4,6 +4,9 @@ import (
 	"reflect"
 	"sync"
 	"time"
+
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/faults"
+	"github.com/machinery-envelope/machinery-envelope/envelope/internal/jsontext"
 )
 
 // timePlan writes instants with their offset as RFC 3339, with as many digits of the second as it takes.
@@ -16,7 +19,7 @@ func (timePlan) encode(_ *encoder, buf []byte, v reflect.Value) ([]byte, error) 
 }
 
 func (timePlan) decode(d *decoder, v reflect.Value) error {
-	text, _, err := d.text()
+	text, _, err := d.in.Text()
 	if err != nil {
 		return err
 	}
@@ -34,13 +37,13 @@ const (
 func appendTime(buf []byte, t time.Time) ([]byte, error) {
 	_, offset := t.Zone()
 	if offset%60 != 0 {
-		return buf, unsupported("time has an offset with seconds")
+		return buf, faults.Unsupported("time has an offset with seconds: send `t.UTC()`")
 	}
 	if offset <= -secondsPerDay || offset >= secondsPerDay {
-		return buf, unsupported("time has an offset of a day or more")
+		return buf, faults.Unsupported("time has an offset of a day or more: send `t.UTC()`")
 	}
 	if year := t.Year(); year < 0 || year > 9999 {
-		return buf, unsupported("time has a year outside of 0 to 9999")
+		return buf, faults.Unsupported("time has a year outside of 0 to 9999: send `t.Unix()`")
 	}
 	return t.AppendFormat(buf, time.RFC3339Nano), nil
 }
@@ -61,13 +64,13 @@ func parseTime(text string) (time.Time, error) {
 	return t.In(zoneAt(offset)), nil
 }
 
-// isStrictTime refuses what the parser of package time lets pass: one digit of the hour, a comma, digits beyond
-// the nanosecond, and offsets with more than 59 minutes.
+// isStrictTime refuses what the parser of package time lets pass: one digit of the hour, a comma, digits beyond the
+// nanosecond, and offsets with more than 59 minutes.
 func isStrictTime(text string) bool {
 	if len(text) <= secondEnd || text[hourEnd] != ':' || text[secondEnd] == ',' {
 		return false
 	}
-	if text[secondEnd] == '.' && digits(text[secondEnd+1:]) > len("999999999") {
+	if text[secondEnd] == '.' && jsontext.Digits(text[secondEnd+1:]) > len("999999999") {
 		return false
 	}
 	return text[len(text)-1] == 'Z' || text[len(text)-len("00")] <= '5'
@@ -88,4 +91,4 @@ func zoneAt(offset int) *time.Location {
 	return zone.(*time.Location)
 }
 
-func notATime() error { return mismatch("expected a time as in RFC 3339") }
+func notATime() error { return faults.Mismatch("expected a time as in RFC 3339") }

@@ -17,6 +17,7 @@ import (
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
 func TestTypeNames(t *testing.T) {
+	t.Parallel()
 	type tags []shopStatus
 	type anything any
 	r := newShop(t)
@@ -52,6 +53,7 @@ func TestTypeNames(t *testing.T) {
 }
 
 func TestTypeNamesAreWhatMarshalWrites(t *testing.T) {
+	t.Parallel()
 	r := newShop(t)
 	for _, v := range []any{1, "x", shopOrder{}, &shopOrder{}, []shopStatus{}, map[string]*shopLine{}, []shopPacking{}, nil} {
 		name, err := r.TypeName(reflect.TypeOf(v))
@@ -63,6 +65,7 @@ func TestTypeNamesAreWhatMarshalWrites(t *testing.T) {
 }
 
 func TestTypesWithoutNamesAreRefused(t *testing.T) {
+	t.Parallel()
 	type stranger struct{ A int }
 	type strangeInterface interface{ Strange() }
 	type numbers []int
@@ -71,21 +74,21 @@ func TestTypesWithoutNamesAreRefused(t *testing.T) {
 		t.Helper()
 		_, err := r.TypeName(goType)
 		require.ErrorIs(t, err, kind)
-		require.EqualError(t, err, text)
+		requireFault(t, err, text)
 	}
-	call := ` is not registered: call envelope.Register[envelope_test.`
-	refused(typeOf[stranger](), envelope.ErrUnregistered, "type envelope_test.stranger"+call+`stranger](r, "…")`)
-	refused(typeOf[[]map[string]stranger](), envelope.ErrUnregistered, "type envelope_test.stranger"+call+`stranger](r, "…")`)
-	refused(typeOf[map[folded]int](), envelope.ErrUnregistered, "type envelope_test.folded"+call+`folded](r, "…")`)
-	refused(typeOf[shopStatus](), envelope.ErrUnregistered, "type envelope_test.shopStatus"+call+`shopStatus](r, "…")`)
-	refused(typeOf[numbers](), envelope.ErrUnregistered, "type envelope_test.numbers"+call+`numbers](r, "…")`)
+	call := ` is not registered: call envelope.MustRegister[envelope_test.`
+	refused(typeOf[stranger](), envelope.ErrUnregistered, "type envelope_test.stranger"+call+`stranger](registry, "envelope_test.stranger")`)
+	refused(typeOf[[]map[string]stranger](), envelope.ErrUnregistered, "type envelope_test.stranger"+call+`stranger](registry, "envelope_test.stranger")`)
+	refused(typeOf[map[folded]int](), envelope.ErrUnregistered, "type envelope_test.folded"+call+`folded](registry, "envelope_test.folded")`)
+	refused(typeOf[shopStatus](), envelope.ErrUnregistered, "type envelope_test.shopStatus"+call+`shopStatus](registry, "envelope_test.shopStatus")`)
+	refused(typeOf[numbers](), envelope.ErrUnregistered, "type envelope_test.numbers"+call+`numbers](registry, "envelope_test.numbers")`)
 	refused(typeOf[strangeInterface](), envelope.ErrUnregistered, "interface envelope_test.strangeInterface is not registered: "+
-		`call envelope.RegisterInterface[envelope_test.strangeInterface](r, "…")`)
+		`call, in its own package, envelope.RegisterInterface[envelope_test.strangeInterface](registry, "envelope_test.strangeInterface")`)
 	refused(typeOf[[]error](), envelope.ErrUnregistered,
-		`interface error is not registered: call envelope.RegisterInterface[error](r, "…")`)
+		`interface error is not registered: call envelope.RegisterInterface[error](registry, "error")`)
 	refused(typeOf[chan int](), envelope.ErrUnsupported, "chan values cannot be carried")
 	refused(typeOf[func()](), envelope.ErrUnsupported, "func values cannot be carried")
 	refused(typeOf[map[float64]int](), envelope.ErrUnsupported,
 		"map[float64]int: map keys of type float64 cannot be carried")
-	refused(typeOf[**********int](), envelope.ErrLimit, "limit exceeded: MaxTypeDepth(8)")
+	refused(typeOf[**********int](), envelope.ErrLimit, "limit exceeded: MaxTypeDepth is 8, see envelope.WithLimits")
 }

@@ -99,8 +99,8 @@ func vectorRegistry(t *testing.T, opts ...envelope.Option) *envelope.Registry {
 
 var vectorNoon = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 
-// vectorValues are the values that vectors stand for, by the Go expressions for them, in which types have their
-// wire names.
+// vectorValues are the values that vectors stand for, by the Go expressions for them, in which types have their wire
+// names.
 var vectorValues = map[string]any{
 	`nil`:                          nil,
 	`true`:                         true,

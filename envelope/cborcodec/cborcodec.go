@@ -1,5 +1,3 @@
-// Package cborcodec lets types travel as CBOR (RFC 8949), by [envelope.UseCodec]: more compact than JSON for
-// numbers and bytes.
 package cborcodec
 
 import (
@@ -14,9 +12,9 @@ import (
 //	envelope.MustRegister[sensors.Reading](registry, "sensors.Reading", envelope.UseCodec(cborcodec.Codec{}))
 //
 // Equal values give equal bytes: map keys are sorted, numbers as short as they can be. Struct tags are those of
-// fxamacker/cbor, which takes json tags where there are none for cbor. Unexported fields are left out. Times
-// keep instant and offset, but may come back in the local zone. In the empty interface, integers come
-// back as uint64 or int64 and maps as map[string]any.
+// fxamacker/cbor, which takes json tags where there are none for cbor. Unexported fields are left out. Times keep
+// instant and offset, but may come back in the local zone. In the empty interface, integers come back as uint64 or
+// int64 and maps as map[string]any.
 type Codec struct{}
 
 var (

@@ -37,7 +37,7 @@ func TestValuesTravelAsCBOR(t *testing.T) {
 		At:     time.Date(2024, 2, 29, 12, 0, 0, 123456789, time.UTC),
 		Values: []float64{1.5, math.Inf(-1), math.Copysign(0, -1), math.MaxFloat64},
 		Raw:    []byte{},
-		Counts: map[string]int{"b": -2, "a": math.MaxInt64},
+		Counts: map[string]int{"b": -2, "a": math.MaxInt},
 		Extra:  map[string]any{"n": uint64(math.MaxUint64), "list": []any{nil, true, "x"}},
 	}
 	text, err := r.Marshal(context.Background(), sent)

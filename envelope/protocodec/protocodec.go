@@ -1,9 +1,9 @@
-// Package protocodec lets Protocol Buffers messages travel in their own format, by [envelope.UseCodec].
 package protocodec
 
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -11,14 +11,14 @@ import (
 // ErrNotMessage: the registered type is not a Protocol Buffers message.
 var ErrNotMessage = errors.New("not a Protocol Buffers message")
 
-// Codec writes and reads messages in the binary format of Protocol Buffers. The zero value is ready for use.
-// The type to register is the generated struct; its pointer is the message:
+// Codec writes and reads messages in the binary format of Protocol Buffers. The zero value is ready for use. The type
+// to register is the generated struct; its pointer is the message:
 //
 //	envelope.MustRegister[shoppb.Order](registry, "shop.Order", envelope.UseCodec(protocodec.Codec{}))
 //	registry.Marshal(ctx, &shoppb.Order{…})
 //
-// Equal messages give equal bytes in one build of a program. Fields that are not known come back as they were.
-// What arrives is equal in the sense of proto.Equal.
+// Equal messages give equal bytes in one build of a program. Fields that are not known come back as they were. What
+// arrives is equal in the sense of proto.Equal.
 type Codec struct{}
 
 // Name returns "protobuf".
@@ -41,6 +41,16 @@ func (Codec) Unmarshal(data []byte, v any) error {
 	}
 	return proto.Unmarshal(data, message)
 }
+
+// CheckType returns ErrNotMessage for a type that is none: [envelope.Register] refuses it by that.
+func (Codec) CheckType(t reflect.Type) error {
+	if !reflect.PointerTo(t).Implements(messageType) {
+		return fmt.Errorf("%w: leave out envelope.UseCodec(protocodec.Codec{})", ErrNotMessage)
+	}
+	return nil
+}
+
+var messageType = reflect.TypeFor[proto.Message]()
 
 func messageOf(v any) (proto.Message, error) {
 	message, ok := v.(proto.Message)

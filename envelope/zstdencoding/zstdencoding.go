@@ -1,9 +1,3 @@
-// Package zstdencoding makes the payloads of envelopes smaller, with Zstandard (RFC 8878).
-//
-//	registry := envelope.NewRegistry(envelope.Encodings(zstdencoding.New()))
-//
-// Short payloads, and those that would not get shorter, are left as they are. Other languages read and write the same
-// with their zstd library: a payload is a frame without a dictionary.
 package zstdencoding
 
 import (
@@ -22,6 +16,9 @@ const Name = "zstd"
 // DefaultMinSize is the shortest payload, in bytes, that is compressed: below, base64 takes most of the gain.
 const DefaultMinSize = 1024
 
+// minWindow is the window, in bytes, that frames of the shortest payloads ask for.
+const minWindow = 2048
+
 // An Option changes how payloads are compressed.
 type Option func(*settings)
 
@@ -37,7 +34,13 @@ func ReadOnly() Option { return MinSize(math.MaxInt) }
 type zstdEncoding struct {
 	settings settings
 	encoder  *zstd.Encoder
-	decoders sync.Map // limit in bytes → *zstd.Decoder
+	decoders sync.Pool // of *decoder
+}
+
+// A decoder decodes one payload at a time, of at most limit bytes.
+type decoder struct {
+	*zstd.Decoder
+	limit int
 }
 
 // New returns the encoding, for [envelope.Encodings] and [envelope.EncodedBy]. It is safe for concurrent use.
@@ -59,15 +62,19 @@ func (z *zstdEncoding) AppendEncode(dst, data []byte) ([]byte, error) {
 	return z.encoder.EncodeAll(data, dst), nil
 }
 
-// AppendDecode also refuses, with ErrLimit, frames that ask for a window of more than limit bytes.
+// AppendDecode also refuses, with ErrLimit, frames that ask for a window of more than limit bytes and more than 2 KiB.
 func (z *zstdEncoding) AppendDecode(dst, data []byte, limit int) ([]byte, error) {
-	decoder, err := z.decoder(limit)
+	d, err := z.decoder(max(limit, minWindow))
 	if err != nil {
 		return dst, err
 	}
+	defer z.decoders.Put(d)
 	// What is in dst already would count against the limit.
-	decoded, err := decoder.DecodeAll(data, dst[len(dst):])
+	decoded, err := d.DecodeAll(data, dst[len(dst):])
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		return dst, envelope.ErrLimit
+	}
+	if len(decoded) > limit {
 		return dst, envelope.ErrLimit
 	}
 	if err != nil || len(dst) > 0 {
@@ -76,15 +83,18 @@ func (z *zstdEncoding) AppendDecode(dst, data []byte, limit int) ([]byte, error)
 	return decoded, nil
 }
 
-// decoder returns the one for a limit: there are as many as registries have different ones.
-func (z *zstdEncoding) decoder(limit int) (*zstd.Decoder, error) {
-	if known, ok := z.decoders.Load(limit); ok {
-		return known.(*zstd.Decoder), nil
+// decoder returns one that nobody else uses, set to the limit. The limit may differ with every payload: it is what the
+// message before it left of the reader's memory.
+func (z *zstdEncoding) decoder(limit int) (*decoder, error) {
+	memory := zstd.WithDecoderMaxMemory(uint64(limit))
+	d, ok := z.decoders.Get().(*decoder)
+	if !ok {
+		made, err := zstd.NewReader(nil, memory, zstd.WithDecoderConcurrency(1))
+		return &decoder{Decoder: made, limit: limit}, err
 	}
-	made, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(uint64(max(limit, 1))), zstd.WithDecoderConcurrency(0))
-	if err != nil {
-		return nil, err
+	if d.limit == limit {
+		return d, nil
 	}
-	known, _ := z.decoders.LoadOrStore(limit, made)
-	return known.(*zstd.Decoder), nil
+	d.limit = limit
+	return d, d.ResetWithOptions(nil, memory)
 }

@@ -77,10 +77,25 @@ func TestEveryPayloadComesBack(t *testing.T) {
 		encoded, err := z.AppendEncode(bytes.Clone(prefix), data)
 		require.NoError(t, err)
 		require.True(t, bytes.HasPrefix(encoded, prefix))
-		decoded, err := z.AppendDecode(bytes.Clone(prefix), encoded[len(prefix):], max(len(data), 1024))
+		decoded, err := z.AppendDecode(bytes.Clone(prefix), encoded[len(prefix):], len(data))
 		require.NoError(t, err)
 		require.Equal(t, append(prefix, data...), decoded)
 	})
+}
+
+func TestPayloadsOfAllLengthsAreReadWithinTheirLengthAndNotBelow(t *testing.T) {
+	z := zstdencoding.New()
+	for n := range 5000 {
+		encoded, err := z.AppendEncode(nil, bytes.Repeat([]byte("a"), n))
+		require.NoError(t, err)
+		decoded, err := z.AppendDecode(nil, encoded, n)
+		require.NoError(t, err, n)
+		require.Len(t, decoded, n)
+		if n > 0 {
+			_, err = z.AppendDecode(nil, encoded, n-1)
+			require.ErrorIs(t, err, envelope.ErrLimit, n)
+		}
+	}
 }
 
 func TestFramesOfOtherWritersAreRead(t *testing.T) {
@@ -155,14 +170,69 @@ func TestBombsStopAtTheLimit(t *testing.T) {
 }
 
 func TestBombsInEnvelopesStopAtTheLimit(t *testing.T) {
-	r := envelope.NewRegistry(envelope.Encodings(zstdencoding.New()), envelope.MaxBytes(4*mebibyte))
+	r := envelope.NewRegistry(envelope.Encodings(zstdencoding.New()), envelope.WithLimits(envelope.Limits{MaxBytes: 4 * mebibyte}))
 	sender := envelope.NewRegistry(envelope.Encodings(zstdencoding.New()))
 	text, err := sender.Marshal(t.Context(), strings.Repeat("a", 4*mebibyte))
 	require.NoError(t, err)
 	require.Less(t, len(text), 10_000)
 	_, err = r.UnmarshalAny(t.Context(), text)
 	require.ErrorIs(t, err, envelope.ErrLimit)
-	require.EqualError(t, err, fmt.Sprintf("string: limit exceeded: MaxBytes(%d)", 4*mebibyte))
+	require.EqualError(t, err, fmt.Sprintf("string: limit exceeded: MaxBytes is %d, see envelope.WithLimits", 4*mebibyte))
+}
+
+// The limit differs with every message where it is what the message has left of a reader's memory.
+func TestMemoryDoesNotGrowWithTheNumberOfLimits(t *testing.T) {
+	z := zstdencoding.New()
+	data := bytes.Repeat([]byte("a long text "), 1000)
+	frame, err := z.AppendEncode(nil, data)
+	require.NoError(t, err)
+	decodeAll := func(from, to int) uint64 {
+		for limit := from; limit < to; limit++ {
+			decoded, err := z.AppendDecode(nil, frame, limit)
+			require.NoError(t, err)
+			require.Len(t, decoded, len(data))
+		}
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	before := decodeAll(mebibyte, mebibyte+1)
+	assert.Less(t, decodeAll(mebibyte+1, mebibyte+3000), before+mebibyte)
+	runtime.KeepAlive(z)
+}
+
+func TestALimitHoldsAfterAnother(t *testing.T) {
+	z := zstdencoding.New()
+	frame, err := z.AppendEncode(nil, make([]byte, 5000))
+	require.NoError(t, err)
+	for _, limit := range []int{5000, 4999, 0, 10_000, 1024, 5000, -1} {
+		_, err := z.AppendDecode(nil, frame, limit)
+		if limit < 5000 {
+			require.ErrorIs(t, err, envelope.ErrLimit, limit)
+		} else {
+			require.NoError(t, err, limit)
+		}
+	}
+}
+
+func BenchmarkAppendDecode(b *testing.B) {
+	z := zstdencoding.New()
+	for _, repeats := range []int{100, 10_000} {
+		frame, err := z.AppendEncode(nil, bytes.Repeat([]byte("a long text "), repeats))
+		require.NoError(b, err)
+		b.Run(fmt.Sprintf("%d", 12*repeats), func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				buf := make([]byte, 0, 13*repeats)
+				for pb.Next() {
+					if _, err := z.AppendDecode(buf, frame, mebibyte); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
 }
 
 func TestOneEncodingServesManyGoroutines(t *testing.T) {
