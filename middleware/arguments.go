@@ -9,7 +9,7 @@ import (
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
 
-// An ArgumentError says which argument of which task cannot be restored.
+// An ArgumentError says which argument of which task cannot be restored, or, from Signature, does not fit.
 type ArgumentError struct {
 	Task     string
 	Position int          // of the parameter, counted from 1, without the context
@@ -30,36 +30,33 @@ func (e *ArgumentError) Error() string {
 // Unwrap returns the cause.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
-// restore returns the arguments of s, which is the signature of the delivery.
-func (d *delivery) restore(ctx context.Context, s *tasks.Signature) ([]reflect.Value, error) {
+// restore returns the context and the arguments of a wrapped task.
+func (d *delivery) restore(ctx context.Context) ([]reflect.Value, error) {
 	d.once.Do(func() {
 		d.args = append(d.few[:0], reflect.ValueOf(&d.context).Elem())
-		d.err = d.restoreAll(ctx, s)
+		d.argsErr = d.restoreAll(ctx)
 	})
-	return d.args, d.err
+	return d.args, d.argsErr
 }
 
-// PreTask restores the arguments of a signature that a worker is about to run,
-// for the task to take over. The signature stays as it came: it is what a
-// retry publishes.
+// PreTask restores the arguments of a signature that a worker is about to run, for the task to take over. The signature
+// stays as it came: it is what a retry publishes.
 //
-// It is Machinery's pre-task hook, for handlers that want the arguments before
-// the task does. Without it a task restores its arguments itself, with its own
-// context. PreTask does nothing for tasks that were not registered through the
-// middleware, and for signatures that did not come from the server's broker.
+// It is Machinery's pre-task hook, for handlers that want the arguments before the task does. Without it a task
+// restores its arguments itself, with its own context. PreTask does nothing for tasks that were not registered through
+// the middleware, and for signatures that did not come from the server's broker.
 func (m *Middleware) PreTask(s *tasks.Signature) { Args(s) }
 
-// Args returns the arguments that the task of a signature gets, without the
-// context, for pre-task and post-task handlers and while the task runs. They are
-// the very values that the task works on. It returns nil for a task that was not
-// registered through the middleware, for one that is not being processed, and
-// for arguments that cannot be restored.
+// Args returns the arguments that the task of a signature gets, without the context, for pre-task and post-task
+// handlers and while the task runs. They are the very values that the task works on. It returns nil for a task that was
+// not registered through the middleware, for one that is not being processed, and for arguments that cannot be
+// restored.
 func Args(s *tasks.Signature) []any {
 	d := deliveries.of(s)
-	if d == nil {
+	if d == nil || d.task == nil {
 		return nil
 	}
-	args, err := d.restore(d.m.extract(context.Background(), s), s)
+	args, err := d.restore(extract(context.Background(), d.m.propagator, s))
 	if err != nil {
 		return nil
 	}
@@ -70,20 +67,19 @@ func Args(s *tasks.Signature) []any {
 	return values
 }
 
-// arguments returns the context and the restored arguments for a call.
-// Machinery's own reflection of them serves only where there is no signature,
-// which is in calls that do not come from a worker.
-func (m *Middleware) arguments(ctx context.Context, t *task, reflected []any) ([]reflect.Value, error) {
+// arguments returns the context and the restored arguments for a call. Machinery's own reflection of them serves only
+// where there is no signature, which is in calls that do not come from a worker.
+func (t *task) arguments(ctx context.Context, reflected []any) ([]reflect.Value, error) {
 	s := tasks.SignatureFromContext(ctx)
 	if s == nil {
 		s = &tasks.Signature{Name: t.name, Args: argsOf(reflected)}
 	}
 	d := deliveries.of(s)
 	if d == nil {
-		d = &delivery{m: m, task: t}
+		d = &delivery{m: t.m, signature: s, task: t}
 	}
 	d.context = ctx
-	return d.restore(ctx, s)
+	return d.restore(ctx)
 }
 
 func argsOf(values []any) []tasks.Arg {
@@ -94,22 +90,26 @@ func argsOf(values []any) []tasks.Arg {
 	return args
 }
 
-func (d *delivery) restoreAll(ctx context.Context, s *tasks.Signature) error {
+func (d *delivery) restoreAll(ctx context.Context) error {
 	t := d.task
-	args, err := t.bind(s)
+	args, err := t.bind(d.signature)
 	if err != nil {
-		d.m.report(ctx, Observer.Failed, Observation{Task: t.name, Err: err})
+		d.m.reporter.report(ctx, Observer.Failed, Observation{Task: t.name, Err: err})
 		return err
 	}
 	for i, arg := range args {
 		param := t.params[min(i, len(t.params)-1)]
-		restored, err := d.m.unpack(ctx, t.name, arg, param)
+		restored, err := d.m.unpacker.unpack(ctx, t.name, arg, param)
 		if err != nil {
-			return &ArgumentError{Task: t.name, Position: i + 1, Name: t.nameOf(i), Type: param, Err: err}
+			return t.argumentError(i, param, describeMisfit(arg, param, err))
 		}
 		d.args = append(d.args, restored)
 	}
 	return nil
+}
+
+func (t *task) argumentError(place int, param reflect.Type, err error) error {
+	return &ArgumentError{Task: t.name, Position: place + 1, Name: t.nameOf(place), Type: param, Err: err}
 }
 
 func (t *task) nameOf(position int) string {

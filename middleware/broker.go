@@ -2,38 +2,55 @@ package middleware
 
 import (
 	"context"
-	"sync"
+	"errors"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
 
-// broker decorates a Machinery broker. Publish is the one place that every
-// task passes on its way out, members of groups and chords included, and the
-// processor given to StartConsuming the one place on its way in.
+// broker decorates a Machinery broker. Publish is the one place that every task passes on its way out, members of
+// groups and chords included, and the processor given to StartConsuming the one place on its way in.
 type broker struct {
 	brokersiface.Broker
 	m        *Middleware
-	stopping chan struct{}
-	stop     func()
+	stopping context.Context
+	stop     context.CancelFunc
 }
 
-// eagerBroker is a broker that runs tasks in place. Machinery finds that out
-// by a type assertion, so only a decorator of such a broker may have
-// AssignWorker.
+// eagerBroker is a broker that runs tasks in place. Machinery finds that out by a type assertion, so only a decorator
+// of such a broker may have AssignWorker.
 type eagerBroker struct {
 	*broker
 	mode eager.Mode
 }
 
-func (m *Middleware) decorate(inner brokersiface.Broker) brokersiface.Broker {
-	stopping := make(chan struct{})
-	outer := &broker{Broker: inner, m: m, stopping: stopping, stop: sync.OnceFunc(func() { close(stopping) })}
-	if mode, ok := inner.(eager.Mode); ok {
+func (m *Middleware) decorateBroker() brokersiface.Broker {
+	stopping, stop := context.WithCancel(context.Background())
+	outer := &broker{Broker: m.broker, m: m, stopping: stopping, stop: stop}
+	if mode, ok := m.broker.(eager.Mode); ok {
 		return &eagerBroker{broker: outer, mode: mode}
 	}
 	return outer
+}
+
+// ErrBrokerReplaced is returned by sends when the server's broker is not the one that the middleware has given it.
+var ErrBrokerReplaced = errors.New("the broker was set after middleware.Install: set it before, " +
+	"and give a broker that decorates another one Unwrap() brokersiface.Broker")
+
+// checkBroker returns an error if tasks would be published past the middleware.
+func (m *Middleware) checkBroker() error {
+	if b, ok := find[interface{ middleware() *Middleware }](m.server.GetBroker()); !ok || b.middleware() != m {
+		return ErrBrokerReplaced
+	}
+	return nil
+}
+
+// SetRegisteredTaskNames looks for tasks that only the middleware can call.
+func (b *broker) SetRegisteredTaskNames(names []string) {
+	findSlips(b.m, names)
+	b.Broker.SetRegisteredTaskNames(names)
 }
 
 // Unwrap returns the broker that the middleware was installed over.
@@ -41,40 +58,92 @@ func (b *broker) Unwrap() brokersiface.Broker { return b.Broker }
 
 func (b *broker) middleware() *Middleware { return b.m }
 
-// Publish puts the arguments of s, and of the tasks nested in it, in envelopes
-// where they need one, and publishes it. s keeps its arguments.
+// Publish puts the arguments of s, and of the tasks nested in it, in envelopes where they need one, and publishes it, or
+// leaves it to the batch that it belongs to. s keeps its arguments.
 func (b *broker) Publish(ctx context.Context, s *tasks.Signature) error {
-	sealed, err := b.m.seal(ctx, s, declareFormat)
+	ctx, ended := b.sending(ctx, s)
+	if t := batchTaskOf(ctx, s); t != nil {
+		t.packed, t.err = b.pack(ctx, s)
+		t.ended = ended
+		return nil
+	}
+	err := b.packAndPublish(ctx, s)
+	ended(err)
+	return err
+}
+
+func (b *broker) packAndPublish(ctx context.Context, s *tasks.Signature) error {
+	packed, err := b.pack(ctx, s)
 	if err != nil {
 		return err
 	}
-	if err := b.publish(ctx, sealed); err != nil {
-		return err
-	}
-	// Machinery's brokers fill in the routing key; callers may look at it.
-	s.RoutingKey = sealed.RoutingKey
-	return nil
+	err = b.Broker.Publish(withOriginal(ctx, s), packed)
+	afterPublish(s, packed, err)
+	return err
 }
 
-// publish signs a task whose arguments are in wire form, if that is wanted, and
-// publishes it.
-func (b *broker) publish(ctx context.Context, s *tasks.Signature) error {
+// pack returns a task as it is published, signed if that is wanted.
+func (b *broker) pack(ctx context.Context, s *tasks.Signature) (*tasks.Signature, error) {
+	packed, err := b.m.packSignature(ctx, s, declareFormat)
+	if err != nil {
+		b.noteUnsent(s, err)
+		return nil, err
+	}
+	b.m.reporter.stamp(packed, s)
+	if err := b.prepare(packed); err != nil {
+		deliveries.publishing(s).noteRefused(s, err)
+		return nil, err
+	}
+	return packed, nil
+}
+
+// afterPublish notes what has become of a task that the broker was given.
+func afterPublish(s, packed *tasks.Signature, err error) {
+	if err != nil {
+		deliveries.publishing(s).noteRefused(s, err)
+		return
+	}
+	if d := deliveries.of(s); d != nil {
+		d.reach(retried)
+	}
+	// Machinery's brokers fill in the routing key; callers may look at it.
+	s.RoutingKey = packed.RoutingKey
+}
+
+// runsInPlace reports whether a broker runs tasks while it publishes them.
+func runsInPlace(b brokersiface.Broker) bool {
+	_, inPlace := b.(eager.Mode)
+	return inPlace
+}
+
+// noteUnsent ends a callback that could not be published by a worker, which ignores the error.
+func (b *broker) noteUnsent(s *tasks.Signature, err error) {
+	if d := deliveries.publishing(s); d != nil && d.signature != s {
+		b.m.failer.unsent(s, err)
+	}
+}
+
+func (b *broker) prepare(packed *tasks.Signature) error {
 	if err := b.m.checkBackend(); err != nil {
 		return err
 	}
-	if err := b.m.sign(s); err != nil {
-		return err
-	}
-	return b.Broker.Publish(ctx, s)
+	return b.m.signing.sign(b.Broker, packed, time.Now())
 }
 
-// StartConsuming hands the tasks that arrive to p. The inner broker never sees an
-// error of p that would make it stop, or lose the task.
+// StartConsuming hands the tasks that arrive to p. A broker that would stop at an error of p, or lose the task, never
+// sees one.
 func (b *broker) StartConsuming(consumerTag string, concurrency int, p brokersiface.TaskProcessor) (bool, error) {
 	if err := b.m.checkBackend(); err != nil {
 		return false, err
 	}
-	return b.Broker.StartConsuming(consumerTag, concurrency, &processor{TaskProcessor: p, m: b.m, settle: b.settle})
+	last := settle{b.m, b.putBack, b.m.pushDeadLetter}
+	if r, ok := find[Redeliverer](b.Broker); ok && r.Redelivers() {
+		last.again = handBack
+		if b.m.letters.ofBroker {
+			last.deadLetter = leaveDeadLetter
+		}
+	}
+	return b.Broker.StartConsuming(consumerTag, concurrency, b.m.newProcessor(b.stopping, p, last))
 }
 
 // StopConsuming stops the workers.
@@ -83,9 +152,7 @@ func (b *broker) StopConsuming() {
 	b.Broker.StopConsuming()
 }
 
-// AssignWorker makes p run the tasks that are published. The caller of Publish
-// gets the error of p.
+// AssignWorker makes p run the tasks that are published. The caller of Publish gets the error of p.
 func (b *eagerBroker) AssignWorker(p brokersiface.TaskProcessor) {
-	settle := func(_ *tasks.Signature, err error) error { return err }
-	b.mode.AssignWorker(&processor{TaskProcessor: p, m: b.m, settle: settle})
+	b.mode.AssignWorker(b.m.newProcessor(b.stopping, p, answer{settle{b.m, handBack, b.m.pushDeadLetter}}))
 }

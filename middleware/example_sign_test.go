@@ -26,7 +26,7 @@ func ExampleSignTasks() {
 		panic(err)
 	}
 	server := eagerServer()
-	m, err := middleware.Install(server, envelope.NewRegistry(), middleware.SignTasks(key), middleware.WithDeadLetters(graves{}))
+	m, err := middleware.Install(server, envelope.NewRegistry(), middleware.SignTasks(key), middleware.WithDeadLetters(printedLetters{}))
 	if err != nil {
 		panic(err)
 	}
@@ -53,7 +53,7 @@ func ExampleSignTasks() {
 	}
 	// Output:
 	// refund o-1
-	// dead: refund task "refund": not signed
+	// dead: refund task "refund": not signed: let its sender have `middleware.SignTasks(mac)`
 }
 
 // An int64 goes in an envelope too, where encryption can get hold of it.

@@ -39,8 +39,7 @@ func eagerServer() *machinery.Server {
 	return machinery.NewServer(&config.Config{}, eager.New(), eagerbackend.New(), eagerlock.New())
 }
 
-// installed is a server with the middleware and a worker that runs tasks in
-// place.
+// installed is a server with the middleware and a worker that runs tasks in place.
 func installed() (*machinery.Server, *middleware.Middleware) {
 	registry := envelope.NewRegistry()
 	envelope.MustRegister[Order](registry, "orders.Order")

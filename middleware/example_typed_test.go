@@ -37,6 +37,36 @@ func ExampleTask() {
 	// Output: {o-1 750} <nil>
 }
 
+// Many tasks are sent at once, and the results are in their order.
+func ExampleMiddleware_SendTasks() {
+	_, m := installed()
+	err := m.RegisterTask("orders.price", func(o Order) (Quote, error) { return Quote{o.ID, int64(o.Qty) * 250}, nil })
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	priceOf := func(value any) *tasks.Signature {
+		return &tasks.Signature{Name: "orders.price", Args: []tasks.Arg{{Value: value}}}
+	}
+	results, err := m.SendTasks(ctx, priceOf(Order{"o-1", 3}), priceOf(Order{"o-2", 1}))
+	if err != nil {
+		panic(err)
+	}
+	for _, result := range results {
+		fmt.Println(middleware.Await[Quote](ctx, m, result))
+	}
+	// Where one is refused, none is sent.
+	_, err = m.SendTasks(ctx, priceOf(Order{"o-3", 2}), priceOf(struct{ ID string }{"o-4"}))
+	var failure *middleware.SendError
+	if errors.As(err, &failure) {
+		fmt.Println(failure.Sent, "sent; refused: index", failure.Failed[0].Index)
+	}
+	// Output:
+	// {o-1 750} <nil>
+	// {o-2 250} <nil>
+	// 0 sent; refused: index 1
+}
+
 // A chord whose callback takes what its members return.
 func ExampleMiddleware_SendChord() {
 	_, m := installed()
@@ -112,10 +142,10 @@ func ExampleTaskError() {
 	// Output: ship o-1: out of tea true tea
 }
 
-// graves prints what comes.
-type graves struct{}
+// printedLetters prints what comes.
+type printedLetters struct{}
 
-func (graves) Push(_ context.Context, s *tasks.Signature, reason error) error {
+func (printedLetters) Push(_ context.Context, s *tasks.Signature, reason error) error {
 	fmt.Println("dead:", s.Name, reason)
 	return nil
 }
@@ -125,7 +155,7 @@ func ExampleWithDeadLetters() {
 	registry := envelope.NewRegistry()
 	envelope.MustRegister[Order](registry, "orders.Order")
 	server := machinery.NewServer(&config.Config{}, eager.New(), eagerbackend.New(), eagerlock.New())
-	m, err := middleware.Install(server, registry, middleware.WithDeadLetters(graves{}))
+	m, err := middleware.Install(server, registry, middleware.WithDeadLetters(printedLetters{}))
 	if err != nil {
 		panic(err)
 	}
@@ -141,5 +171,5 @@ func ExampleWithDeadLetters() {
 		panic(err)
 	}
 	// Output:
-	// dead: orders.ship task "orders.ship": argument 1 (middleware_test.Order): type mismatch: got int64
+	// dead: orders.ship task "orders.ship": argument 1 (middleware_test.Order): type mismatch: got int64: send a value of type middleware_test.Order
 }

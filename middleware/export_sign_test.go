@@ -1,21 +1,23 @@
 package middleware
 
 import (
-	"slices"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/middleware/internal/sign"
 )
 
 // Sign signs a task as publishing does.
-func (m *Middleware) Sign(s *tasks.Signature) error { return m.sign(s) }
+func (m *Middleware) Sign(s *tasks.Signature) error { return m.SignAt(s, time.Now()) }
 
 // SignAt signs a task as if it were some other time.
-func (m *Middleware) SignAt(s *tasks.Signature, now time.Time) error { return m.signAt(s, now) }
+func (m *Middleware) SignAt(s *tasks.Signature, now time.Time) error {
+	return m.signing.sign(m.broker, s, now)
+}
 
-// SignedForm returns what the MAC of a task is computed over.
-func SignedForm(s *tasks.Signature, signedAt time.Time) []byte {
-	form := formOf(s, newStamp(signedAt, etaText(s.ETA)))
-	defer form.free()
-	return slices.Clone(form.bytes)
+// CanonicalForm returns what the MAC of a task is computed over.
+func CanonicalForm(s *tasks.Signature, signedAt time.Time) []byte {
+	signer := sign.Signer{Unsigned: countHeaders}
+	return signer.CanonicalTask(s, signedAt)
 }

@@ -2,7 +2,8 @@ package middleware
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"io"
 	"reflect"
 	"strings"
 
@@ -11,90 +12,113 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 )
 
-// failureMark begins the last line of a failure's text, where there is one: an
-// envelope of the error's value. Machinery keeps nothing of an error but its
-// text.
+// failureMark begins the last line of a failure's text, where there is one: an envelope of the error's value. Machinery
+// keeps nothing of an error but its text.
 const failureMark = "\n{\"$envelope\":"
 
-// A TaskError is the failure of a task. If the task returned an error of a
-// registered type, alone or wrapped, errors.As finds it:
+// A TaskError is the failure of a task. Errors of registered types that the task returned, alone, wrapped or joined,
+// are found by errors.As, and by errors.Is where they are equal:
 //
 //	var outOfStock *OutOfStock
 //	if errors.As(err, &outOfStock) { … }
+//
+// If the middleware has refused the task, or its results, errors.Is finds why: ErrForged, ErrArguments,
+// envelope.ErrTypeMismatch and so on.
 type TaskError struct {
-	Text  string
+	Task  string // its name; empty in an error callback, and for a Result of a kind that is not Machinery's
+	UUID  string // of the task; empty where Task is
+	Text  string // of the error that the task returned
 	cause error
 }
 
 // Error returns the text of the error that the task returned.
 func (e *TaskError) Error() string { return e.Text }
 
-// Unwrap returns the error of a registered type, or nil.
+// Unwrap returns the error of a registered type, several of them as errors.Join does, or nil.
 func (e *TaskError) Unwrap() error { return e.cause }
 
-// failureText returns an error's text as it travels: for one of a registered
-// type with an envelope of it in a last line of its own. A text that would be
-// taken for one with an envelope, or for an envelope, is protected by an
-// envelope of nil.
-func (m *Middleware) failureText(ctx context.Context, err error) string {
-	text := err.Error()
-	var value any = m.registeredError(err)
-	if value == nil && !strings.Contains(text, failureMark) && !envelope.Is(text) {
-		return text
-	}
-	packed, marshalErr := m.registry.Marshal(ctx, value)
-	if marshalErr != nil {
-		packed, _ = m.registry.Marshal(ctx, nil)
-	}
-	return text + "\n" + packed
-}
-
-// registeredError returns the first error in the tree of err that is of a
-// registered type.
-func (m *Middleware) registeredError(err error) error {
-	if err == nil || m.registry.IsRegistered(reflect.TypeOf(err)) {
+// asFailure makes of an error that a task has returned one whose text can travel. Machinery knows
+// tasks.ErrRetryTaskLater only by that very type.
+func (p *errorPacker) asFailure(ctx context.Context, task string, err error) error {
+	if _, later := err.(tasks.ErrRetryTaskLater); later {
 		return err
 	}
-	switch wrapper := err.(type) {
-	case interface{ Unwrap() error }:
-		return m.registeredError(wrapper.Unwrap())
-	case interface{ Unwrap() []error }:
-		for _, inner := range wrapper.Unwrap() {
-			if found := m.registeredError(inner); found != nil {
-				return found
-			}
-		}
+	text := p.failureText(ctx, task, err)
+	if text == err.Error() {
+		return err
 	}
-	return nil
+	return &sentError{error: err, text: text}
 }
 
-// readFailure makes the error that a failure's text stands for. What cannot be
-// opened stays text.
-func (m *Middleware) readFailure(ctx context.Context, text string) error {
-	if refusal := readRefusal(text); refusal != nil {
-		return &TaskError{Text: text, cause: refusal}
+// A sentError is an error that a task has returned, with the text as it travels. The text ends with the fields of errors
+// of registered types, which are for the caller only.
+type sentError struct {
+	error
+	text string
+}
+
+// Error returns the text as it travels.
+func (e *sentError) Error() string { return e.text }
+
+// Unwrap returns the error that the task has returned.
+func (e *sentError) Unwrap() error { return e.error }
+
+// Format writes the text of the error alone: Machinery's worker logs it by fmt, and sends it by Error.
+func (e *sentError) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, validText(e.error.Error()))
+}
+
+// failureText returns an error's text as it travels: for one of registered types with an envelope of them in a last
+// line of its own. A text that would be taken for one with an envelope, or for an envelope, is protected by an envelope
+// of nil.
+func (p *errorPacker) failureText(ctx context.Context, task string, err error) string {
+	text := validText(err.Error())
+	if causes := p.packCauses(ctx, task, p.registeredErrors(nil, err)); causes != "" {
+		return text + "\n" + causes
+	}
+	if !mayBeMisread(text) {
+		return text
+	}
+	protection, _ := p.registry.Marshal(ctx, nil)
+	return text + "\n" + protection
+}
+
+// readFailure makes the error that a failure's text stands for. What cannot be opened stays text.
+func (u *unpacker) readFailure(ctx context.Context, text string) *TaskError {
+	if plain, reason, ok := readRefusal(text); ok {
+		return &TaskError{Text: plain, cause: reason}
 	}
 	at := strings.LastIndex(text, failureMark)
 	if at < 0 {
 		return &TaskError{Text: text}
 	}
-	value, err := m.registry.UnmarshalAny(ctx, text[at+1:])
+	value, err := u.registry.UnmarshalAny(ctx, text[at+1:])
 	if err != nil {
 		return &TaskError{Text: text}
 	}
-	cause, _ := value.(error)
-	return &TaskError{Text: text[:at], cause: cause}
+	return &TaskError{Text: text[:at], cause: causeOf(value)}
 }
 
-// failed makes of an error that a task has returned one whose text can travel.
-// Machinery knows tasks.ErrRetryTaskLater only by that very type.
-func (m *Middleware) failed(ctx context.Context, err error) error {
-	if _, later := err.(tasks.ErrRetryTaskLater); later {
-		return err
+// restoreError makes an error of an argument or result: of the envelope of one, or of nil, and of the text of a
+// failure, as error callbacks get it.
+func (u *unpacker) restoreError(ctx context.Context, text string) (reflect.Value, error) {
+	header, err := envelope.Parse(text)
+	if err == nil && header.Type != "string" {
+		return u.open(ctx, text, errorType)
 	}
-	text := m.failureText(ctx, err)
-	if text == err.Error() {
-		return err
+	if err == nil {
+		if text, err = u.openFailureText(ctx, text); err != nil {
+			return reflect.Value{}, err
+		}
 	}
-	return errors.New(text)
+	return reflect.ValueOf(u.readFailure(ctx, text)), nil
+}
+
+// openFailureText returns the text of an error that is in an envelope.
+func (u *unpacker) openFailureText(ctx context.Context, text string) (string, error) {
+	var opened string
+	if err := u.registry.Unmarshal(ctx, text, &opened); err != nil {
+		return "", fmt.Errorf("text of the error: %w", err)
+	}
+	return opened, nil
 }

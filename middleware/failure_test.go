@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/RichardKnop/machinery/v2"
+	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/stretchr/testify/assert"
@@ -29,13 +30,29 @@ func newShop(t *testing.T) (*machinery.Server, *middleware.Middleware) {
 	return server, m
 }
 
+func TestErrorTextsAreMadeValidVisibly(t *testing.T) {
+	t.Parallel()
+	server, m := newShop(t)
+	require.NoError(t, m.RegisterTask("plain", func() error { return errors.New("no \xff\u00fcber \xc3") }))
+	require.NoError(t, m.RegisterTask("wrapped", func() error { return fmt.Errorf("\xfe: %w", &outOfStock{"tea"}) }))
+	for name, text := range map[string]string{"plain": `no \xff` + "\u00fcber " + `\xc3`, "wrapped": `\xfe: out of tea`} {
+		_, err := run[struct{}](t, server, m, name)
+		assert.EqualError(t, err, text)
+	}
+}
+
 func TestAnErrorOfARegisteredTypeArrivesAsOne(t *testing.T) {
+	t.Parallel()
 	server, m := newShop(t)
 	require.NoError(t, m.RegisterTask("wrapped", func() error { return fmt.Errorf("ship: %w", &outOfStock{"tea"}) }))
 	require.NoError(t, m.RegisterTask("joined", func() error { return errors.Join(errors.New("no"), &outOfStock{"tea"}) }))
 	for name, text := range map[string]string{"wrapped": "ship: out of tea", "joined": "no\nout of tea"} {
 		_, err := run[struct{}](t, server, m, name)
 		assert.EqualError(t, err, text)
+		var failure *middleware.TaskError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, name, failure.Task)
+		assert.NotEmpty(t, failure.UUID)
 		var missing *outOfStock
 		require.ErrorAs(t, err, &missing)
 		assert.Equal(t, &outOfStock{"tea"}, missing)
@@ -43,6 +60,7 @@ func TestAnErrorOfARegisteredTypeArrivesAsOne(t *testing.T) {
 }
 
 func TestAFailureStaysReadableWithoutTheMiddleware(t *testing.T) {
+	t.Parallel()
 	server, m := newShop(t)
 	require.NoError(t, m.RegisterTask("t", func() error { return &outOfStock{"tea"} }))
 	res, err := server.SendTask(&tasks.Signature{Name: "t"})
@@ -52,6 +70,7 @@ func TestAFailureStaysReadableWithoutTheMiddleware(t *testing.T) {
 }
 
 func TestAnErrorCallbackTakesAnError(t *testing.T) {
+	t.Parallel()
 	server, m := newShop(t)
 	var got []error
 	require.NoError(t, m.RegisterTask("typed", func() error { return &outOfStock{"tea"} }))
@@ -74,6 +93,7 @@ func TestAnErrorCallbackTakesAnError(t *testing.T) {
 }
 
 func TestAnErrorTextCannotForgeAnErrorOfARegisteredType(t *testing.T) {
+	t.Parallel()
 	server, m := newShop(t)
 	forged := "bad input\n" + `{"$envelope":1,"type":"*shop.OutOfStock","data":{"SKU":"gold"}}`
 	require.NoError(t, m.RegisterTask("t", func() error { return errors.New(forged) }))
@@ -84,6 +104,7 @@ func TestAnErrorTextCannotForgeAnErrorOfARegisteredType(t *testing.T) {
 }
 
 func TestAFailureWithABrokenEnvelopeStaysText(t *testing.T) {
+	t.Parallel()
 	server, m := newShop(t)
 	require.NoError(t, m.RegisterTask("wrapped", func() error { return nil }))
 	for _, text := range []string{"x\n" + `{"$envelope":`, "x\n" + `{"$envelope":1,"type":"shop.Unknown","data":{}}`} {
@@ -92,5 +113,28 @@ func TestAFailureWithABrokenEnvelopeStaysText(t *testing.T) {
 		var failure *middleware.TaskError
 		require.ErrorAs(t, err, &failure)
 		assert.Equal(t, text, failure.Text)
+	}
+}
+
+func TestTheFailureOfAChainOrChordNamesTheTaskThatFailed(t *testing.T) {
+	t.Parallel()
+	server, m := newShop(t)
+	require.NoError(t, m.RegisterTask("fine", func(...any) error { return nil }))
+	require.NoError(t, m.RegisterTask("bad", func(...any) error { return errors.New("no") }))
+	bad := func() *tasks.Signature { return &tasks.Signature{UUID: "task_bad", Name: "bad"} }
+	chain, err := tasks.NewChain(&tasks.Signature{Name: "fine"}, bad(), &tasks.Signature{Name: "fine"})
+	require.NoError(t, err)
+	sentChain, err := m.SendChain(t.Context(), chain)
+	require.NoError(t, err)
+	member, callback := bad(), &tasks.Signature{UUID: "task_callback", Name: "fine"}
+	require.NoError(t, server.GetBackend().SetStateFailure(member, "no"))
+	chord := result.NewChordAsyncResult([]*tasks.Signature{member}, callback, server.GetBackend())
+	for _, res := range []middleware.Result{sentChain, chord} {
+		_, err := middleware.Await[struct{}](t.Context(), m, res)
+		var failure *middleware.TaskError
+		require.ErrorAs(t, err, &failure)
+		assert.Equal(t, "bad", failure.Task)
+		assert.Equal(t, "task_bad", failure.UUID)
+		assert.Equal(t, "no", failure.Text)
 	}
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// Whatever a message says, a task gets arguments of its parameters' types or
-// fails with an error; nothing panics.
+// Whatever a message says, a task gets arguments of its parameters' types or fails with an error; nothing panics.
 func FuzzReceivedArguments(f *testing.F) {
 	for _, args := range []string{
 		`[]`, `null`, `[{}]`, `[{"Type":"string","Value":"x"}]`,

@@ -44,6 +44,7 @@ func timeless(t *testing.T, seen []middleware.Observation) []middleware.Observat
 }
 
 func TestEveryEnvelopeIsObservedOnItsWayOutAndIn(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	server, m := install(t, eager.New(), middleware.WithObserver(seen))
 	require.NoError(t, m.RegisterTask("t", func(o *order, _ int64, _ string) (order, string, error) { return *o, "native", nil }))
@@ -65,6 +66,7 @@ func TestEveryEnvelopeIsObservedOnItsWayOutAndIn(t *testing.T) {
 }
 
 func TestValuesOfMembersOfAGroupAreObservedOnce(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	_, m := install(t, &recorder{}, middleware.WithObserver(seen))
 	group, err := tasks.NewGroup(
@@ -78,6 +80,7 @@ func TestValuesOfMembersOfAGroupAreObservedOnce(t *testing.T) {
 }
 
 func TestAnInterfaceIsObservedAsTheTypeThatTheEnvelopeChose(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	w := newWorkplace(t, middleware.WithObserver(seen))
 	require.NoError(t, w.m.RegisterTask("t", func(any) error { return nil }))
@@ -89,6 +92,7 @@ func TestAnInterfaceIsObservedAsTheTypeThatTheEnvelopeChose(t *testing.T) {
 }
 
 func TestEnvelopesOpenedForPlainTasksAreObserved(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	server, m := install(t, eager.New(), middleware.EnvelopeSlices(), middleware.WithObserver(seen))
 	require.NoError(t, server.RegisterTask("plain", func([]int64) error { return nil }))
@@ -101,6 +105,7 @@ func TestEnvelopesOpenedForPlainTasksAreObserved(t *testing.T) {
 }
 
 func TestAnArgumentThatCannotBeSentIsObserved(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	_, m := install(t, &recorder{}, middleware.WithObserver(seen))
 	_, err := m.Signature(t.Context(), "t", stranger{"s3cret"})
@@ -117,6 +122,7 @@ func TestAnArgumentThatCannotBeSentIsObserved(t *testing.T) {
 }
 
 func TestAnArgumentThatCannotBeRestoredIsObservedOnceAndByTheParametersType(t *testing.T) {
+	t.Parallel()
 	const foreign = `{"$envelope":1,"type":"hostile.Name","data":7}`
 	for name, c := range map[string]struct {
 		args  []tasks.Arg
@@ -144,6 +150,7 @@ func TestAnArgumentThatCannotBeRestoredIsObservedOnceAndByTheParametersType(t *t
 }
 
 func TestAResultThatCannotBeSentIsObservedOnce(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	w := newWorkplace(t, middleware.WithObserver(seen))
 	require.NoError(t, w.m.RegisterTask("t", func() (any, error) { return stranger{"s3cret"}, nil }))
@@ -153,6 +160,7 @@ func TestAResultThatCannotBeSentIsObservedOnce(t *testing.T) {
 }
 
 func TestATaskIsObservedToFailWhenItsRetriesAreUsedUp(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	w := newWorkplace(t, middleware.WithObserver(seen))
 	failure := &outOfStock{"tea"}
@@ -169,6 +177,7 @@ func TestATaskIsObservedToFailWhenItsRetriesAreUsedUp(t *testing.T) {
 }
 
 func TestATaskThatPanicsIsObservedAndFailsAsWithoutAnObserver(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	server, m := install(t, eager.New(), middleware.WithObserver(seen))
 	require.NoError(t, m.RegisterTask("t", func() error { panic("s3cret") }))
@@ -179,6 +188,7 @@ func TestATaskThatPanicsIsObservedAndFailsAsWithoutAnObserver(t *testing.T) {
 }
 
 func TestATaskThatTheWorkerCannotSeeToItsEndIsObserved(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	w := newWorkplace(t, middleware.WithObserver(seen))
 	require.NoError(t, w.server.RegisterTask("plain", func(bool) error { return nil }))
@@ -195,6 +205,7 @@ func TestATaskThatTheWorkerCannotSeeToItsEndIsObserved(t *testing.T) {
 }
 
 func TestObserversNeverSeeValues(t *testing.T) {
+	t.Parallel()
 	seen := &watcher{}
 	w := newWorkplace(t, middleware.WithObserver(seen))
 	require.NoError(t, w.m.RegisterTask("t", func(o order) (order, error) { return o, nil }))
@@ -223,6 +234,7 @@ func (explosive) Restored(context.Context, middleware.Observation) { panic("rest
 func (explosive) Failed(context.Context, middleware.Observation)   { panic("failed") }
 
 func TestAnObserverThatPanicsFailsNeitherSendNorTask(t *testing.T) {
+	t.Parallel()
 	server, m := install(t, eager.New(), middleware.WithObserver(explosive{}))
 	require.NoError(t, m.RegisterTask("t", func(o order) (order, error) { return o, nil }))
 	require.NoError(t, m.RegisterTask("fail", func() error { return errors.New("no") }))

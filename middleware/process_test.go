@@ -3,8 +3,10 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2"
@@ -16,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
@@ -41,7 +44,7 @@ func (d *delivering) Publish(ctx context.Context, s *tasks.Signature) error {
 // flaky is a backend that does not take some state.
 type flaky struct {
 	backendsiface.Backend
-	received, success error
+	received, started, retry, success, failure error
 }
 
 func (f *flaky) SetStateReceived(s *tasks.Signature) error {
@@ -51,6 +54,20 @@ func (f *flaky) SetStateReceived(s *tasks.Signature) error {
 	return f.Backend.SetStateReceived(s)
 }
 
+func (f *flaky) SetStateStarted(s *tasks.Signature) error {
+	if f.started != nil {
+		return f.started
+	}
+	return f.Backend.SetStateStarted(s)
+}
+
+func (f *flaky) SetStateRetry(s *tasks.Signature) error {
+	if f.retry != nil {
+		return f.retry
+	}
+	return f.Backend.SetStateRetry(s)
+}
+
 func (f *flaky) SetStateSuccess(s *tasks.Signature, results []*tasks.TaskResult) error {
 	if f.success != nil {
 		return f.success
@@ -58,14 +75,21 @@ func (f *flaky) SetStateSuccess(s *tasks.Signature, results []*tasks.TaskResult)
 	return f.Backend.SetStateSuccess(s, results)
 }
 
-type graveyard struct {
+func (f *flaky) SetStateFailure(s *tasks.Signature, reason string) error {
+	if f.failure != nil {
+		return f.failure
+	}
+	return f.Backend.SetStateFailure(s, reason)
+}
+
+type letterBox struct {
 	mu      sync.Mutex
 	tasks   []*tasks.Signature
 	reasons []error
 	refuse  func() error
 }
 
-func (g *graveyard) Push(_ context.Context, s *tasks.Signature, reason error) error {
+func (g *letterBox) Push(_ context.Context, s *tasks.Signature, reason error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tasks, g.reasons = append(g.tasks, s), append(g.reasons, reason)
@@ -76,19 +100,30 @@ func (g *graveyard) Push(_ context.Context, s *tasks.Signature, reason error) er
 }
 
 type workplace struct {
-	broker  *delivering
-	backend *flaky
-	dead    *graveyard
-	server  *machinery.Server
-	m       *middleware.Middleware
+	registry *envelope.Registry
+	broker   *delivering
+	backend  *flaky
+	dead     *letterBox
+	server   *machinery.Server
+	m        *middleware.Middleware
 }
 
 // newWorkplace is a worker whose messages the test delivers by hand.
 func newWorkplace(t *testing.T, opts ...middleware.Option) *workplace {
-	w := &workplace{broker: &delivering{}, backend: &flaky{Backend: eagerbackend.New()}, dead: &graveyard{}}
-	w.server, w.m = install(t, w.broker, append(opts, middleware.WithDeadLetters(w.dead))...)
+	inner := &delivering{}
+	return newWorkplaceOn(t, inner, inner, opts...)
+}
+
+// newWorkplaceOn is a workplace whose broker is outer, which hands the processor to inner, and whose backend may sign.
+func newWorkplaceOn(t *testing.T, inner *delivering, outer brokersiface.Broker, opts ...middleware.Option) *workplace {
+	w := &workplace{broker: inner, backend: &flaky{Backend: eagerbackend.New()}, dead: &letterBox{}}
+	w.server = newServer(outer)
 	w.server.SetBackend(w.backend)
-	_, err := w.server.GetBroker().StartConsuming("w", 1, w.m.NewWorker("w", 1))
+	var err error
+	w.registry = registry()
+	w.m, err = middleware.Install(w.server, w.registry, append([]middleware.Option{middleware.WithDeadLetters(w.dead)}, opts...)...)
+	require.NoError(t, err)
+	_, err = w.server.GetBroker().StartConsuming("w", 1, w.m.NewWorker("w", 1))
 	require.NoError(t, err)
 	return w
 }
@@ -103,33 +138,65 @@ func signatureOf(name string, args ...string) *tasks.Signature {
 	return s
 }
 
-func TestATaskWhoseStateCannotBeWrittenIsPutBackAsItCame(t *testing.T) {
+func TestATaskThatCouldNotBeStartedIsPutBackAsItCame(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(o order) (order, error) { return o, nil }))
-	for _, breakBackend := range []func(){
-		func() { w.backend.received = errors.New("down") },
-		func() { w.backend.received, w.backend.success = nil, errors.New("down") },
-	} {
-		breakBackend()
-		w.broker.published = nil
-		before := time.Now()
-		s := signatureOf("t", orderOnWire)
-		s.RetryCount = 2
-		s.OnSuccess = []*tasks.Signature{{Name: "next"}}
-		require.NoError(t, w.deliver(s))
-		require.Len(t, w.broker.published, 1)
-		back := w.broker.published[0]
-		assert.Equal(t, s.UUID, back.UUID)
-		assert.Equal(t, 2, back.RetryCount)
-		assert.Equal(t, orderOnWire, back.Args[0].Value)
-		assert.Empty(t, back.OnSuccess[0].Args)
-		assert.Equal(t, "1", back.Headers[middleware.AttemptsHeader])
-		assert.True(t, back.ETA.After(before))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, breakBackend := range []func(){
+			func() { w.backend.received = errors.New("down") },
+			func() { w.backend.received, w.backend.started = nil, errors.New("down") },
+		} {
+			breakBackend()
+			w.broker.published = nil
+			s := signatureOf("t", orderOnWire)
+			s.RetryCount = 2
+			s.OnSuccess = []*tasks.Signature{{Name: "next"}}
+			require.NoError(t, w.deliver(s))
+			require.Len(t, w.broker.published, 1)
+			back := w.broker.published[0]
+			assert.Equal(t, s.UUID, back.UUID)
+			assert.Equal(t, 2, back.RetryCount)
+			assert.Equal(t, orderOnWire, back.Args[0].Value)
+			assert.Empty(t, back.OnSuccess[0].Args)
+			assert.Equal(t, "1", back.Headers[middleware.AttemptsHeader])
+			assert.Equal(t, time.Second, time.Until(*back.ETA))
+		}
+	})
 	assert.Empty(t, w.dead.tasks)
 }
 
+// headerKeeper is a broker that refuses the first task, and keeps the headers of each.
+type headerKeeper struct {
+	*delivering
+	headers []tasks.Headers
+}
+
+func (k *headerKeeper) Publish(ctx context.Context, s *tasks.Signature) error {
+	if k.headers = append(k.headers, s.Headers); len(k.headers) == 1 {
+		return errors.New("not now")
+	}
+	return k.delivering.Publish(ctx, s)
+}
+
+// A broker may still send, or log, what it was given before.
+func TestATaskThatIsPutBackAgainHasHeadersOfItsOwn(t *testing.T) {
+	t.Parallel()
+	inner := &delivering{}
+	outer := &headerKeeper{delivering: inner}
+	w := newWorkplaceOn(t, inner, outer)
+	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
+	w.backend.received = errors.New("down")
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, w.deliver(signatureOf("t", orderOnWire)))
+	})
+	require.Len(t, outer.headers, 2)
+	outer.headers[1]["later"] = "1"
+	assert.NotContains(t, outer.headers[0], "later")
+}
+
 func TestATaskThatKeepsComingBackGoesToTheDeadLetters(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
 	w.backend.received = errors.New("down")
@@ -148,6 +215,7 @@ func TestATaskThatKeepsComingBackGoesToTheDeadLetters(t *testing.T) {
 }
 
 func TestAnArgumentThatMakesMachineryPanicDoesNotEndTheWorker(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.server.RegisterTask("plain", func([]string) error { return nil }))
 	require.NoError(t, w.m.RegisterTask("wrapped", func([]string) error { return nil }))
@@ -156,19 +224,18 @@ func TestAnArgumentThatMakesMachineryPanicDoesNotEndTheWorker(t *testing.T) {
 		s.Args = []tasks.Arg{{Type: "[]string", Value: true}}
 		require.NoError(t, w.deliver(s))
 	}
-	require.Len(t, w.broker.published, 2, "put back, until they go to the dead letters")
-
-	last := w.broker.published[1]
-	last.Headers = tasks.Headers{middleware.AttemptsHeader: "10"}
-	require.NoError(t, w.deliver(last))
-	require.Len(t, w.dead.tasks, 1)
-	require.ErrorIs(t, w.dead.reasons[0], middleware.ErrPutBack)
-	state, err := w.backend.GetState(last.UUID)
-	require.NoError(t, err)
-	assert.True(t, state.IsFailure())
+	assert.Empty(t, w.broker.published, "it would panic again")
+	require.Len(t, w.dead.tasks, 2)
+	require.ErrorIs(t, w.dead.reasons[1], middleware.ErrPanicked)
+	require.ErrorContains(t, w.dead.reasons[1], "*reflect.ValueError: reflect: call of reflect.Value.Len on bool Value")
+	assert.NotContains(t, w.dead.reasons[1].Error(), "goroutine")
+	failure := w.failure(t, w.dead.tasks[1])
+	require.ErrorIs(t, failure, middleware.ErrPanicked)
+	assert.EqualError(t, failure, w.dead.reasons[1].Error())
 }
 
 func TestACountOfAttemptsThatIsNoneDoesNotHurtTheWorker(t *testing.T) {
+	t.Parallel()
 	for _, count := range []any{"-9", "-9223372036854775808", "99999999999999999999", "x", 7} {
 		w := newWorkplace(t)
 		require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
@@ -182,6 +249,7 @@ func TestACountOfAttemptsThatIsNoneDoesNotHurtTheWorker(t *testing.T) {
 }
 
 func TestAStopEndsTheWaitForABrokerThatTakesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
 	w.backend.received, w.broker.refuse = errors.New("backend down"), errors.New("broker down")
@@ -193,6 +261,7 @@ func TestAStopEndsTheWaitForABrokerThatTakesNothing(t *testing.T) {
 }
 
 func TestAnArgumentOfAnUnknownTypeIsADeadLetter(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.server.RegisterTask("plain", func(string) error { return nil }))
 	s := signatureOf("plain", "x")
@@ -207,6 +276,7 @@ func TestAnArgumentOfAnUnknownTypeIsADeadLetter(t *testing.T) {
 }
 
 func TestAnEnvelopeThatCannotBeOpenedIsADeadLetterAsItCame(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
 	s := signatureOf("t", `{"$envelope":1,"type":"shop.Order","data":7}`)
@@ -220,8 +290,9 @@ func TestAnEnvelopeThatCannotBeOpenedIsADeadLetterAsItCame(t *testing.T) {
 }
 
 func TestFailuresAreDeadLettersByOptionWhenTheirRetriesAreUsedUp(t *testing.T) {
+	t.Parallel()
 	without := newWorkplace(t)
-	with := newWorkplace(t, middleware.DeadLetterFailures())
+	with := newWorkplace(t, middleware.WithDeadLetterFailures())
 	for _, w := range []*workplace{without, with} {
 		require.NoError(t, w.m.RegisterTask("fail", func(order) error { return errors.New("no") }))
 		require.NoError(t, w.m.RegisterTask("panic", func(order) error { panic("no") }))
@@ -243,6 +314,7 @@ func TestFailuresAreDeadLettersByOptionWhenTheirRetriesAreUsedUp(t *testing.T) {
 }
 
 func TestDeadLettersThatFailDoNotFailTheWorker(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
 	w.dead.refuse = func() error { return errors.New("full") }
@@ -253,6 +325,7 @@ func TestDeadLettersThatFailDoNotFailTheWorker(t *testing.T) {
 }
 
 func TestATaskThatShallStayInTheQueueStaysThere(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return errors.New("no") }))
 	s := signatureOf("t", orderOnWire)
@@ -261,34 +334,54 @@ func TestATaskThatShallStayInTheQueueStaysThere(t *testing.T) {
 }
 
 func TestAnUnknownTypeOrVersionIsRetriedByPolicyAndThenFails(t *testing.T) {
+	t.Parallel()
 	for name, text := range map[string]string{
 		"type":    `{"$envelope":1,"type":"shop.New","data":{}}`,
 		"version": `{"$envelope":1,"type":"shop.Order","version":2,"data":{}}`,
+		"codec":   `{"$envelope":1,"type":"shop.Order","codec":"cbor","data":"oA=="}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorkplace(t, middleware.RetryUnknown(time.Minute, 2))
-			require.NoError(t, w.m.RegisterTask("t", func(any) error { return nil }))
-			s := signatureOf("t", text)
-			for attempt := range 2 {
-				before := time.Now()
-				require.NoError(t, w.deliver(s))
-				require.Len(t, w.broker.published, attempt+1)
-				s = w.broker.published[attempt]
-				assert.Equal(t, text, s.Args[0].Value)
-				assert.True(t, s.ETA.After(before.Add(50*time.Second)))
-			}
-			assert.Empty(t, w.dead.tasks)
-			require.NoError(t, w.deliver(s))
-			assert.Len(t, w.broker.published, 2)
-			require.Len(t, w.dead.tasks, 1)
-			state, err := w.backend.GetState(s.UUID)
-			require.NoError(t, err)
-			assert.True(t, state.IsFailure())
+			putsOffThenFails(t, text, []time.Duration{time.Minute, time.Minute}, middleware.RetryUnknown(time.Minute, 2))
 		})
+		t.Run(name+" by a policy", func(t *testing.T) {
+			delays := []time.Duration{time.Second, 0, time.Hour}
+			putsOffThenFails(t, text, delays, middleware.RetryUnknownFunc(func(attempt int) (time.Duration, bool) {
+				if attempt > 3 {
+					return time.Minute, false
+				}
+				return []time.Duration{time.Second, -time.Second, time.Hour}[attempt-1], true
+			}))
+		})
+		t.Run(name+" without a policy", func(t *testing.T) { putsOffThenFails(t, text, nil) })
 	}
 }
 
+// putsOffThenFails delivers a task whose argument is not known until it fails. The clock stands still.
+func putsOffThenFails(t *testing.T, text string, delays []time.Duration, opts ...middleware.Option) {
+	w := newWorkplace(t, opts...)
+	synctest.Test(t, func(t *testing.T) {
+		require.NoError(t, w.m.RegisterTask("t", func(any) error { return nil }))
+		s := signatureOf("t", text)
+		for i, delay := range delays {
+			require.NoError(t, w.deliver(s))
+			require.Len(t, w.broker.published, i+1)
+			s = w.broker.published[i]
+			assert.Equal(t, text, s.Args[0].Value)
+			assert.Equal(t, delay, time.Until(*s.ETA))
+			assert.Equal(t, strconv.Itoa(i+1), s.Headers[middleware.UnknownHeader])
+		}
+		assert.Empty(t, w.dead.tasks)
+		require.NoError(t, w.deliver(s))
+		assert.Len(t, w.broker.published, len(delays))
+		require.Len(t, w.dead.tasks, 1)
+		state, err := w.backend.GetState(s.UUID)
+		require.NoError(t, err)
+		assert.True(t, state.IsFailure())
+	})
+}
+
 func TestHandlersReadTheRestoredArguments(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(_ context.Context, o *order, n int8) (string, error) {
 		o.ID = "changed"

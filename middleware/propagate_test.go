@@ -52,8 +52,7 @@ func (s *seenTenants) add(ctx context.Context) {
 	s.seen = append(s.seen, tenantOf(ctx))
 }
 
-// newTenantShop runs tasks in place: note sees the tenant, and fail does and
-// fails.
+// newTenantShop runs tasks in place: note sees the tenant, and fail does and fails.
 func newTenantShop(t *testing.T) (*middleware.Middleware, *seenTenants) {
 	server, m := install(t, eager.New(), middleware.WithPropagator(tenants{}))
 	found := &seenTenants{}
@@ -70,6 +69,7 @@ func newTenantShop(t *testing.T) (*middleware.Middleware, *seenTenants) {
 }
 
 func TestValuesReachTheContextThatMachineryMade(t *testing.T) {
+	t.Parallel()
 	server, m := install(t, eager.New(), middleware.WithPropagator(tenants{}))
 	var tenant, task string
 	require.NoError(t, m.RegisterTask("t", func(ctx context.Context, _ order) error {
@@ -86,6 +86,7 @@ func TestValuesReachTheContextThatMachineryMade(t *testing.T) {
 }
 
 func TestValuesReachEveryTaskOfAChain(t *testing.T) {
+	t.Parallel()
 	m, found := newTenantShop(t)
 	chain, err := tasks.NewChain(signatureOf("note"), signatureOf("note"), signatureOf("note"))
 	require.NoError(t, err)
@@ -95,6 +96,7 @@ func TestValuesReachEveryTaskOfAChain(t *testing.T) {
 }
 
 func TestValuesReachCallbacks(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"note", "fail"} {
 		m, found := newTenantShop(t)
 		s := signatureOf(name)
@@ -107,6 +109,7 @@ func TestValuesReachCallbacks(t *testing.T) {
 }
 
 func TestValuesReachTheCallbackOfAChord(t *testing.T) {
+	t.Parallel()
 	broker := &recorder{}
 	_, m := install(t, broker, middleware.WithPropagator(tenants{}))
 	group, err := tasks.NewGroup(signatureOf("member"), signatureOf("member"))
@@ -133,6 +136,7 @@ func TestValuesReachTheCallbackOfAChord(t *testing.T) {
 }
 
 func TestARetryKeepsTheValuesThatItCameWith(t *testing.T) {
+	t.Parallel()
 	for name, err := range map[string]error{
 		"by count": errors.New("again"),
 		"later":    tasks.NewErrRetryTaskLater("busy", 0),
@@ -151,6 +155,7 @@ func TestARetryKeepsTheValuesThatItCameWith(t *testing.T) {
 }
 
 func TestTheContextOfASendComesBeforeWhatASignatureHas(t *testing.T) {
+	t.Parallel()
 	broker := &recorder{}
 	_, m := install(t, broker, middleware.WithPropagator(tenants{}))
 	s := signatureOf("t")
@@ -162,6 +167,7 @@ func TestTheContextOfASendComesBeforeWhatASignatureHas(t *testing.T) {
 }
 
 func TestATaskThatSendsWithItsContextPassesTheValuesOn(t *testing.T) {
+	t.Parallel()
 	m, found := newTenantShop(t)
 	require.NoError(t, m.RegisterTask("sender", func(ctx context.Context) error {
 		_, err := m.SendTask(ctx, signatureOf("note"))
@@ -173,9 +179,10 @@ func TestATaskThatSendsWithItsContextPassesTheValuesOn(t *testing.T) {
 }
 
 func TestConvertersGetTheValues(t *testing.T) {
-	for name, preTask := range map[string]func(*tasks.Signature){
+	t.Parallel()
+	for name, opts := range map[string][]middleware.Option{
 		"in the task":       nil,
-		"before a pre-task": func(*tasks.Signature) {},
+		"before a pre-task": {middleware.WithPreTask(func(*tasks.Signature) {})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, found := envelope.NewRegistry(), &seenTenants{}
@@ -184,7 +191,7 @@ func TestConvertersGetTheValues(t *testing.T) {
 				func(ctx context.Context, id string) (order, error) { found.add(ctx); return order{ID: id}, nil },
 			))
 			server := newServer(eager.New())
-			m, err := middleware.Install(server, r, middleware.WithPropagator(tenants{}), middleware.WithPreTask(preTask))
+			m, err := middleware.Install(server, r, append(opts, middleware.WithPropagator(tenants{}))...)
 			require.NoError(t, err)
 			require.NoError(t, m.RegisterTask("t", func(o order) (order, error) { return o, nil }))
 			server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
@@ -209,6 +216,7 @@ func (p *probe) Extract(ctx context.Context, carrier middleware.Carrier) context
 }
 
 func TestHeadersThatAreNoStringsAreIgnored(t *testing.T) {
+	t.Parallel()
 	seen := &probe{got: map[string]string{}}
 	w := newWorkplace(t, middleware.WithPropagator(seen))
 	require.NoError(t, w.m.RegisterTask("t", func() error { return nil }))
@@ -222,6 +230,7 @@ func TestHeadersThatAreNoStringsAreIgnored(t *testing.T) {
 }
 
 func TestAHeaderThatIsNoStringGivesWayToAValue(t *testing.T) {
+	t.Parallel()
 	for _, odd := range []any{json.Number("7"), []any{"x"}, map[string]any{}, nil} {
 		broker := &recorder{}
 		_, m := install(t, broker, middleware.WithPropagator(tenants{}))
@@ -234,6 +243,7 @@ func TestAHeaderThatIsNoStringGivesWayToAValue(t *testing.T) {
 }
 
 func TestConcurrentSendsOfSharedSignaturesCarryTheirOwnValues(t *testing.T) {
+	t.Parallel()
 	broker := &recorder{}
 	server, _ := install(t, broker, middleware.WithPropagator(tenants{}))
 	shared := signatureOf("callback")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/RichardKnop/machinery/v2"
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
 	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
 	"github.com/RichardKnop/machinery/v2/config"
@@ -107,19 +108,21 @@ func (b *store) GroupTaskStates(group string, _ int) ([]*tasks.TaskState, error)
 
 type vault struct {
 	store  *store
-	dead   *graveyard
+	dead   *letterBox
 	server *machinery.Server
 	m      *middleware.Middleware
 }
 
 // newVault runs tasks in place and keeps signed results in a store.
-func newVault(t *testing.T, opts ...middleware.Option) *vault {
-	v := &vault{store: newStore(), dead: &graveyard{}}
+func newVault(t *testing.T) *vault { return newVaultOf(t, signed) }
+
+func newVaultOf(t *testing.T, signing middleware.Option) *vault {
+	v := &vault{store: newStore(), dead: &letterBox{}}
 	v.server = machinery.NewServer(&config.Config{}, eager.New(), v.store, eagerlock.New())
 	types := registry()
 	envelope.MustRegister[refusal](types, "shop.Refusal")
 	var err error
-	v.m, err = middleware.Install(v.server, types, append(opts, signed, middleware.WithDeadLetters(v.dead))...)
+	v.m, err = middleware.Install(v.server, types, signing, middleware.WithDeadLetters(v.dead))
 	require.NoError(t, err)
 	v.server.GetBroker().(eager.Mode).AssignWorker(v.m.NewWorker("w", 1))
 	require.NoError(t, v.m.RegisterTask("own", func(id string) (order, error) { return order{ID: id}, nil }))
@@ -137,6 +140,7 @@ func (v *vault) send(t *testing.T, name string) middleware.Result {
 }
 
 func TestSignedResultsAreReadAsEver(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	o, err := middleware.Await[order](t.Context(), v.m, v.send(t, "own"))
 	require.NoError(t, err)
@@ -160,6 +164,7 @@ func TestSignedResultsAreReadAsEver(t *testing.T) {
 }
 
 func TestNothingOfASignedResultCanBeChanged(t *testing.T) {
+	t.Parallel()
 	own := tasks.TaskResult{Type: "string", Value: `{"$envelope":1,"type":"shop.Order","data":{"ID":"forged","Price":0}}`}
 	for name, c := range map[string]struct {
 		task   string
@@ -188,7 +193,8 @@ func TestNothingOfASignedResultCanBeChanged(t *testing.T) {
 			s.State, s.Results = tasks.StateFailure, nil
 			s.Error = "bad\n" + `{"$envelope":1,"type":"*shop.Refusal","data":{"Code":666}}`
 		}, middleware.ErrUnsigned},
-		"a success": {"fails", func(_ *vault, s *tasks.TaskState) { s.State, s.Error = tasks.StateSuccess, "" }, middleware.ErrUnsigned},
+		"a success":            {"fails", func(_ *vault, s *tasks.TaskState) { s.State, s.Error = tasks.StateSuccess, "" }, middleware.ErrUnsigned},
+		"the name of the task": {"own", func(_ *vault, s *tasks.TaskState) { s.TaskName = "other" }, middleware.ErrForged},
 		"the text of a failure": {"fails", func(_ *vault, s *tasks.TaskState) {
 			s.Error = "x" + s.Error
 		}, middleware.ErrForged},
@@ -214,6 +220,7 @@ func TestNothingOfASignedResultCanBeChanged(t *testing.T) {
 }
 
 func TestTheWholeStateOfAnotherTaskIsNoResult(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	res := v.send(t, "own")
 	other := signatureOf("own", "o-2")
@@ -226,6 +233,7 @@ func TestTheWholeStateOfAnotherTaskIsNoResult(t *testing.T) {
 }
 
 func TestAFailureWithoutATextDoesNotPassForASuccess(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	require.NoError(t, v.server.RegisterTask("mute", func(string) error { return errors.New("") }))
 	res := v.send(t, "mute")
@@ -239,6 +247,7 @@ func TestAFailureWithoutATextDoesNotPassForASuccess(t *testing.T) {
 }
 
 func TestNoByteOfTheSignatureOfAResultCanBeChanged(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	v.send(t, "own")
 	state, err := v.store.GetState("task_own")
@@ -257,6 +266,7 @@ func TestNoByteOfTheSignatureOfAResultCanBeChanged(t *testing.T) {
 }
 
 func TestAResultOfABackendThatVerifiesNothingIsRefused(t *testing.T) {
+	t.Parallel()
 	v := newVault(t)
 	sent := v.send(t, "own").(*result.AsyncResult)
 	_, err := middleware.Await[order](t.Context(), v.m, sent)
@@ -272,7 +282,8 @@ func TestAResultOfABackendThatVerifiesNothingIsRefused(t *testing.T) {
 }
 
 func TestAcceptUnsignedLetsUnsignedResultsIn(t *testing.T) {
-	v := newVault(t, middleware.AcceptUnsigned(), middleware.UnsignedResults())
+	t.Parallel()
+	v := newVaultOf(t, signedWith(middleware.AcceptUnsigned(), middleware.UnsignedResults()))
 	o, err := middleware.Await[order](t.Context(), v.m, v.send(t, "own"))
 	require.NoError(t, err)
 	assert.Equal(t, order{ID: "o-1"}, o)
@@ -282,7 +293,7 @@ func TestAcceptUnsignedLetsUnsignedResultsIn(t *testing.T) {
 	require.ErrorAs(t, err, &cause)
 	assert.NotContains(t, v.store.states["task_fails"].Error, middleware.SignatureHeader)
 
-	v = newVault(t, middleware.AcceptUnsigned())
+	v = newVaultOf(t, signedWith(middleware.AcceptUnsigned()))
 	res := v.send(t, "own")
 	state, err := v.store.GetState("task_own")
 	require.NoError(t, err)
@@ -293,6 +304,7 @@ func TestAcceptUnsignedLetsUnsignedResultsIn(t *testing.T) {
 }
 
 func TestAForgedResultNeverReachesTheCallbackOfAChord(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		member string
 		tamper func(s *store)
@@ -341,6 +353,22 @@ func TestAForgedResultNeverReachesTheCallbackOfAChord(t *testing.T) {
 	}
 }
 
+// SECURITY.md: swaps the results of two members of one chord
+func TestTheMembersOfAChordCanBeSwapped(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	var got []string
+	require.NoError(t, v.m.RegisterTask("callback", func(orders ...order) error {
+		for _, o := range orders {
+			got = append(got, o.ID)
+		}
+		return nil
+	}))
+	v.store.tamper = func() { slices.Reverse(v.store.members["group"]) }
+	v.chord(t, "group", "own", false, "a", "b")
+	assert.Equal(t, []string{"b", "a"}, got)
+}
+
 // chord sends the members of a group with a callback.
 func (v *vault) chord(t *testing.T, group, member string, immutable bool, uuids ...string) {
 	callback := &tasks.Signature{UUID: "callback-of-" + group, Name: "callback", Immutable: immutable}
@@ -351,4 +379,31 @@ func (v *vault) chord(t *testing.T, group, member string, immutable bool, uuids 
 		_, err := v.m.SendTask(t.Context(), s)
 		require.NoError(t, err)
 	}
+}
+
+// chordFailing is a backend that fails chords by itself.
+type chordFailing struct {
+	backendsiface.Backend
+	fail func(callback *tasks.Signature, reason string) error
+}
+
+func (c *chordFailing) FailChordsBy(fail func(callback *tasks.Signature, reason string) error) {
+	c.fail = fail
+}
+
+func TestFailureOfAChordThatTheBackendEndsIsSigned(t *testing.T) {
+	t.Parallel()
+	server := newServer(&recorder{})
+	inner := &chordFailing{Backend: server.GetBackend()}
+	server.SetBackend(inner)
+	_, err := middleware.Install(server, registry(), signed)
+	require.NoError(t, err)
+	require.NoError(t, inner.fail(&tasks.Signature{UUID: "task_callback", Name: "join"}, "its group is gone"))
+	written, err := inner.GetState("task_callback")
+	require.NoError(t, err)
+	assert.NotEqual(t, "its group is gone", written.Error)
+	read, err := server.GetBackend().GetState("task_callback")
+	require.NoError(t, err)
+	assert.True(t, read.IsFailure())
+	assert.Equal(t, "its group is gone", read.Error)
 }

@@ -3,8 +3,10 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/stretchr/testify/assert"
@@ -27,7 +29,8 @@ func (s *oneStore) Put(_ context.Context, data []byte) (string, error) {
 
 func (s *oneStore) Get(context.Context, string, int) ([]byte, error) { return s.payload, s.down }
 
-func TestATaskWaitsForAPayloadStoreThatIsDown(t *testing.T) {
+func TestATaskWaitsForAPayloadStoreAsLongAsThatIsDown(t *testing.T) {
+	t.Parallel()
 	store := &oneStore{}
 	w := newWorkplace(t)
 	server := newServer(w.broker)
@@ -46,20 +49,17 @@ func TestATaskWaitsForAPayloadStoreThatIsDown(t *testing.T) {
 	require.NoError(t, server.GetBroker().Publish(t.Context(), s))
 
 	store.down = errors.New("connection refused")
-	for attempt := range 10 {
+	for attempt := range 50 {
 		require.NoError(t, w.broker.processor.Process(last(w.broker.published)))
 		require.Len(t, w.broker.published, attempt+2, "put off")
+		assert.Equal(t, strconv.Itoa(attempt+1), last(w.broker.published).Headers[middleware.UnavailableHeader])
+		assert.Nil(t, last(w.broker.published).Headers[middleware.AttemptsHeader], "it is no fault of the task")
 	}
+	assert.InDelta(t, time.Minute, time.Until(*last(w.broker.published).ETA), float64(time.Minute)/2, "the pause is bounded")
 	assert.Empty(t, w.dead.tasks)
 	store.down = nil
 	require.NoError(t, w.broker.processor.Process(last(w.broker.published)))
 	assert.Equal(t, long, got)
-
-	store.down = errors.New("connection refused")
-	require.NoError(t, w.broker.processor.Process(last(w.broker.published)))
-	require.Len(t, w.dead.reasons, 1, "given up")
-	assert.ErrorIs(t, w.dead.reasons[0], envelope.ErrUnavailable)
-	assert.ErrorIs(t, w.dead.reasons[0], store.down)
 }
 
 func last(published []*tasks.Signature) *tasks.Signature { return published[len(published)-1] }

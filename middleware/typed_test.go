@@ -21,6 +21,7 @@ var (
 )
 
 func TestATypedTaskTakesAndReturnsItsTypes(t *testing.T) {
+	t.Parallel()
 	server, m := install(t, eager.New())
 	require.NoError(t, pack.Register(m, func(_ context.Context, o order) ([]string, error) { return []string{o.ID}, nil }))
 	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
@@ -37,6 +38,7 @@ func TestATypedTaskTakesAndReturnsItsTypes(t *testing.T) {
 }
 
 func TestTypedTasksSendSlicesInEnvelopesAndTakeEitherForm(t *testing.T) {
+	t.Parallel()
 	server, m := install(t, eager.New())
 	require.NoError(t, join.Register(m, func(_ context.Context, parts []string) (string, error) { return strings.Join(parts, "+"), nil }))
 	server.GetBroker().(eager.Mode).AssignWorker(m.NewWorker("w", 1))
@@ -53,6 +55,7 @@ func TestTypedTasksSendSlicesInEnvelopesAndTakeEitherForm(t *testing.T) {
 }
 
 func TestEnvelopeSlicesServesPlainTasksToo(t *testing.T) {
+	t.Parallel()
 	server, m := install(t, eager.New(), middleware.EnvelopeSlices())
 	require.NoError(t, server.RegisterTask("plain", func(ints []int, raw []byte, rates []float32, flags []bool) (int64, error) {
 		return int64(ints[1]) + int64(raw[0]) + int64(rates[0]) + int64(len(flags)), nil
@@ -88,6 +91,7 @@ func newTenantServer(t *testing.T) (*recorder, *middleware.Middleware) {
 }
 
 func TestSendingKeepsTheContext(t *testing.T) {
+	t.Parallel()
 	ctx := context.WithValue(t.Context(), tenantKey{}, "tenant")
 	newSignature := func() *tasks.Signature {
 		return &tasks.Signature{Name: "t", Args: []tasks.Arg{{Value: order{ID: "o-1"}}}}
@@ -125,6 +129,7 @@ func TestSendingKeepsTheContext(t *testing.T) {
 }
 
 func TestAGroupWithAnArgumentThatCannotBeSentIsNotSentAtAll(t *testing.T) {
+	t.Parallel()
 	broker := &recorder{}
 	_, m := install(t, broker)
 	group, err := tasks.NewGroup(
@@ -142,6 +147,7 @@ func TestAGroupWithAnArgumentThatCannotBeSentIsNotSentAtAll(t *testing.T) {
 }
 
 func TestNothingToSendIsAnError(t *testing.T) {
+	t.Parallel()
 	_, m := install(t, &recorder{})
 	_, err := m.SendChain(t.Context(), &tasks.Chain{})
 	assert.ErrorIs(t, err, middleware.ErrEmpty)

@@ -20,18 +20,14 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// newGuardedWorkplace is a worker that takes signed tasks, and whose messages the
-// test delivers by hand.
+// newGuardedWorkplace is a worker that takes signed tasks, and whose messages the test delivers by hand.
 func newGuardedWorkplace(t *testing.T, opts ...middleware.Option) *workplace {
-	w := &workplace{broker: &delivering{}, backend: &flaky{Backend: eagerbackend.New()}, dead: &graveyard{}}
-	w.server = newServer(w.broker)
-	w.server.SetBackend(w.backend)
-	var err error
-	w.m, err = middleware.Install(w.server, registry(), append(opts, signed, middleware.WithDeadLetters(w.dead))...)
-	require.NoError(t, err)
-	_, err = w.server.GetBroker().StartConsuming("w", 1, w.m.NewWorker("w", 1))
-	require.NoError(t, err)
-	return w
+	return newSigningWorkplace(t, append([]middleware.Option{signed}, opts...)...)
+}
+
+func newSigningWorkplace(t *testing.T, opts ...middleware.Option) *workplace {
+	inner := &delivering{}
+	return newWorkplaceOn(t, inner, inner, opts...)
 }
 
 // send publishes a task and returns it as a worker receives it.
@@ -60,6 +56,7 @@ func (w *workplace) registerRunning(t *testing.T, ran *int) {
 }
 
 func TestATaskThatNobodySignedNeverRuns(t *testing.T) {
+	t.Parallel()
 	var ran int
 	seen := &watcher{}
 	w := newGuardedWorkplace(t, middleware.WithObserver(seen))
@@ -77,15 +74,16 @@ func TestATaskThatNobodySignedNeverRuns(t *testing.T) {
 		_, err := middleware.Await[struct{}](t.Context(), w.m, w.result(s.UUID))
 		var failed *middleware.TaskError
 		require.ErrorAs(t, err, &failed)
-		assert.Equal(t, fmt.Sprintf("task %q: not signed", name), failed.Text)
+		assert.Equal(t, fmt.Sprintf("task %q: not signed: let its sender have `middleware.SignTasks(mac)`", name), failed.Text)
 	}
 	assert.Len(t, seen.failed, 2)
 	assert.ErrorIs(t, seen.failed[0].Err, middleware.ErrUnsigned)
 }
 
 func TestATaskThatWasChangedNeverRuns(t *testing.T) {
+	t.Parallel()
 	var ran int
-	w := newGuardedWorkplace(t, middleware.AcceptUnsigned())
+	w := newSigningWorkplace(t, signedWith(middleware.AcceptUnsigned()))
 	w.registerRunning(t, &ran)
 	for _, name := range []string{"wrapped", "plain"} {
 		s := w.send(t, signatureOf(name, "text"))
@@ -102,8 +100,9 @@ func TestATaskThatWasChangedNeverRuns(t *testing.T) {
 }
 
 func TestAcceptUnsignedLetsUnsignedTasksIn(t *testing.T) {
+	t.Parallel()
 	var ran int
-	w := newGuardedWorkplace(t, middleware.AcceptUnsigned())
+	w := newSigningWorkplace(t, signedWith(middleware.AcceptUnsigned()))
 	w.registerRunning(t, &ran)
 	require.NoError(t, w.deliver(signatureOf("wrapped", "text")))
 	require.NoError(t, w.deliver(signatureOf("plain", "text")))
@@ -113,6 +112,7 @@ func TestAcceptUnsignedLetsUnsignedTasksIn(t *testing.T) {
 
 // A forger may know the UUID of another's task.
 func TestARefusedTaskLeavesTheStateOfATaskThatWasBegun(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t)
 	var ran int
 	w.registerRunning(t, &ran)
@@ -153,6 +153,7 @@ func (f *failing) SetStateFailure(*tasks.Signature, string) error {
 
 // A forger may give a task the name of anything in the result backend.
 func TestARefusedTaskOverwritesNothingThatIsNoState(t *testing.T) {
+	t.Parallel()
 	someUUID := "task_" + uuid.NewString()
 	for _, c := range []struct {
 		uuid    string
@@ -183,6 +184,7 @@ func TestARefusedTaskOverwritesNothingThatIsNoState(t *testing.T) {
 }
 
 func TestARefusedTaskIsNoResultOfItsGroup(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t)
 	groups := &groupWatch{Backend: eagerbackend.New()}
 	w.backend.Backend = groups
@@ -206,6 +208,7 @@ func (g *groupWatch) SetStateFailure(s *tasks.Signature, reason string) error {
 
 // Whatever a worker publishes, it signs.
 func TestWorkersSignWhatTheyPublish(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t, middleware.RetryUnknown(time.Millisecond, 1))
 	var ran []string
 	note := func(name string) { ran = append(ran, name) }
@@ -231,6 +234,7 @@ func TestWorkersSignWhatTheyPublish(t *testing.T) {
 }
 
 func TestATaskThatIsPutBackIsSigned(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t)
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { return nil }))
 	w.backend.received = errors.New("down")
@@ -241,6 +245,7 @@ func TestATaskThatIsPutBackIsSigned(t *testing.T) {
 }
 
 func TestATaskThatWaitsForItsTypeIsSigned(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t, middleware.RetryUnknown(time.Millisecond, 1))
 	require.NoError(t, w.m.RegisterTask("t", func(any) error { return nil }))
 	s := signatureOf("t", `{"$envelope":1,"type":"shop.Novelty","data":{}}`)
@@ -252,6 +257,7 @@ func TestATaskThatWaitsForItsTypeIsSigned(t *testing.T) {
 
 // A dead letter that is sent again past the middleware runs if it was genuine.
 func TestADeadLetterCanBeSentAgainAsItWas(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t)
 	fail := true
 	require.NoError(t, w.m.RegisterTask("t", func(order) error { fail = false; return nil }))
@@ -270,6 +276,7 @@ func TestADeadLetterCanBeSentAgainAsItWas(t *testing.T) {
 }
 
 func TestABackendThatWasSetAfterInstallIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t)
 	w.server.SetBackend(eagerbackend.New())
 	err := w.server.GetBroker().Publish(t.Context(), signatureOf("t"))
@@ -282,6 +289,7 @@ func TestABackendThatWasSetAfterInstallIsRefused(t *testing.T) {
 
 // Nothing of what is signed stays behind, whatever becomes of it.
 func TestNothingIsKeptOfSignedTasks(t *testing.T) {
+	t.Parallel()
 	w := newGuardedWorkplace(t)
 	var ran int
 	w.registerRunning(t, &ran)
@@ -291,8 +299,7 @@ func TestNothingIsKeptOfSignedTasks(t *testing.T) {
 	assert.Zero(t, w.m.Kept())
 }
 
-// Whatever a message says, it does not run, and nothing panics, unless it is what
-// was sent.
+// Whatever a message says, it does not run, and nothing panics, unless it is what was sent.
 func FuzzSignedTasks(f *testing.F) {
 	broker := &delivering{}
 	server := newServer(broker)
@@ -307,10 +314,11 @@ func FuzzSignedTasks(f *testing.F) {
 	genuine.Args = genuine.Args[:1]
 	eta := time.Date(2100, 1, 2, 3, 4, 5, 6, time.UTC) // the same in every process that fuzzes
 	genuine.ETA, genuine.OnSuccess, genuine.OnError[0].ETA, genuine.ChordCallback.ETA = &eta, nil, nil, nil
+	genuine.Headers[middleware.CreatedHeader] = eta.Format(time.RFC3339)
 	require.NoError(f, server.GetBroker().Publish(f.Context(), genuine))
 	text, err := json.Marshal(broker.published[0])
 	require.NoError(f, err)
-	want := middleware.SignedForm(received(f, broker.published[0]), time.Time{})
+	want := middleware.CanonicalForm(received(f, broker.published[0]), time.Time{})
 	f.Add(text)
 	f.Add([]byte(`{"Name":"t","Headers":{"envelope-signature":"1 5 - AAAA"}}`))
 	f.Add([]byte(`{"Name":"t","Args":[{"Value":{"a":[1,null,{}]}}],"OnSuccess":[null,{"OnError":[null]}],"Headers":{"envelope-signature":"1 x y "}}`))
@@ -320,7 +328,7 @@ func FuzzSignedTasks(f *testing.F) {
 		s := new(tasks.Signature)
 		decoder := json.NewDecoder(bytes.NewReader(message))
 		decoder.UseNumber()
-		if decoder.Decode(s) != nil || bytes.Equal(want, middleware.SignedForm(s, time.Time{})) {
+		if decoder.Decode(s) != nil || bytes.Equal(want, middleware.CanonicalForm(s, time.Time{})) {
 			return
 		}
 		before := ran

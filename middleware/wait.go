@@ -3,31 +3,35 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"time"
 
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
 	"github.com/RichardKnop/machinery/v2/backends/result"
 )
 
-// How often the result backend is asked: at first, and at most. A backend that
-// gives hints may be slow to be asked without one, but not slower than that: a
-// worker with another backend may end the task.
+// How often the result backend is asked: at first, and at the slowest. A backend that gives hints is asked more rarely,
+// but still asked: a worker with another backend may end the task.
 const (
 	firstPoll      = time.Millisecond
 	lastPoll       = 50 * time.Millisecond
 	lastHintedPoll = 250 * time.Millisecond
 )
 
-// costlyQuestion is how long asking may take to be done again at the next hint:
-// a chord asks for each of its members, and each of these hints at its end.
+// costlyQuestion is how long asking may take to be done again at the next hint: a chord asks for each of its members,
+// and each of these hints at its end.
 const costlyQuestion = 10 * time.Millisecond
+
+// keptPoll is how often the backend is asked whether it still keeps the members of a group that have not ended.
+const keptPoll = 5 * time.Second
 
 // wait asks for a result until there is one.
 func (m *Middleware) wait(ctx context.Context, res Result) ([]reflect.Value, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var p pace
-	for {
+	p := firstPace(ctx, m, res)
+	for checked := time.Now(); ; {
 		if err := ctx.Err(); err != nil {
 			return nil, timedOut(res, err)
 		}
@@ -40,7 +44,13 @@ func (m *Middleware) wait(ctx context.Context, res Result) ([]reflect.Value, err
 			return values, err
 		}
 		if !errors.Is(err, result.ErrTimeoutReached) {
-			return nil, m.readFailure(ctx, err.Error())
+			return nil, m.taskError(ctx, res, err.Error())
+		}
+		if time.Since(checked) > keptPoll {
+			checked = time.Now()
+			if err := checkKept(m.server.GetBackend(), res); err != nil {
+				return nil, err
+			}
 		}
 		if p.poll == 0 {
 			p = newPace(m.hints(ctx, res))
@@ -49,15 +59,64 @@ func (m *Middleware) wait(ctx context.Context, res Result) ([]reflect.Value, err
 	}
 }
 
-// errUnreadable stands for what Machinery panics with on a result that is no
-// slice and says it is one.
-var errUnreadable = errors.New("a result is not of the type that it names")
+// firstPace is that of a task which was sent a moment ago: that it has not ended need not be asked, and while it runs the
+// Notifier can begin to look out for its end. Of others it is not known yet whether there is anything to wait for.
+func firstPace(ctx context.Context, m *Middleware, res Result) (p pace) {
+	if !m.justSent.has(res) {
+		return pace{}
+	}
+	hints := m.hints(ctx, res)
+	if hints == nil {
+		return pace{}
+	}
+	p = newPace(hints)
+	p.rest(ctx, 0)
+	return p
+}
+
+// checkKept returns ErrStateGone where a chord, or another group's member, waits for a state that was there and is gone
+// before the member has ended. A task that belongs to no group may end all the same, long after its state has expired.
+// Only a Notifier is asked: each state of RabbitMQ's backend can be read once, and is for the result.
+func checkKept(b backendsiface.Backend, res Result) error {
+	if _, ok := b.(Notifier); !ok {
+		return nil
+	}
+	for _, uuid := range unendedMembers(res) {
+		if _, err := b.GetState(uuid); errors.Is(err, ErrStateGone) {
+			return fmt.Errorf("await: the state of a group's member that had not ended has expired (see redisadapter.WithChordExpiry), "+
+				"was evicted or purged, and where the sender died the member was never sent: %w", err)
+		}
+	}
+	return nil
+}
+
+// chordFailure returns the error of the member or callback that has failed. Machinery's GetWithTimeout has seen it but
+// keeps it to itself.
+func (m *Middleware) chordFailure(ctx context.Context, res Result) error {
+	failed, ok := failedIn(res)
+	if !ok {
+		return ErrNoResult
+	}
+	return m.taskError(ctx, res, failed.text)
+}
+
+// taskError is the failure of a result's task, or of the one in it that has failed.
+func (m *Middleware) taskError(ctx context.Context, res Result, text string) error {
+	err := m.unpacker.readFailure(ctx, text)
+	if failed, ok := failedIn(res); ok {
+		err.Task, err.UUID = failed.name, failed.uuid
+	}
+	return err
+}
+
+// errBadResult stands for what Machinery panics with on a result that is no slice and says it is one.
+var errBadResult = errors.New("a result is not of the type that it names")
 
 // ask returns a result, or result.ErrTimeoutReached where there is none yet.
 func ask(res Result) (values []reflect.Value, err error) {
 	defer func() {
 		if recover() != nil {
-			values, err = nil, errUnreadable
+			values, err = nil, errBadResult
 		}
 	}()
 	task, ok := res.(*result.AsyncResult)
@@ -72,8 +131,7 @@ func ask(res Result) (values []reflect.Value, err error) {
 	return values, err
 }
 
-// hints returns the channel of the Notifier, or nil where there is none to tell
-// of this result.
+// hints returns the channel of the Notifier, or nil where there is none to tell of this result.
 func (m *Middleware) hints(ctx context.Context, res Result) <-chan struct{} {
 	notifier, ok := m.server.GetBackend().(Notifier)
 	uuids := uuidsOf(res)
@@ -122,42 +180,4 @@ func waitForHint(ctx context.Context, d time.Duration, hints <-chan struct{}) (h
 	case <-ctx.Done():
 	}
 	return false
-}
-
-// uuidsOf returns the UUIDs of the tasks whose end may be that of a result. What
-// Machinery keeps them in is unexported: where it is not as expected they are
-// left out, and found by polling.
-func uuidsOf(res Result) []string {
-	switch res := res.(type) {
-	case *result.AsyncResult:
-		return appendUUIDs(nil, reflect.ValueOf(res))
-	case *result.ChainAsyncResult:
-		return appendUUIDs(nil, reflect.ValueOf(res).Elem().FieldByName("asyncResults"))
-	case *result.ChordAsyncResult:
-		fields := reflect.ValueOf(res).Elem()
-		uuids := appendUUIDs(nil, fields.FieldByName("chordAsyncResult"))
-		return appendUUIDs(uuids, fields.FieldByName("groupAsyncResults"))
-	}
-	return nil
-}
-
-// appendUUIDs takes an *AsyncResult, or a slice of them.
-func appendUUIDs(uuids []string, field reflect.Value) []string {
-	if !field.IsValid() {
-		return uuids
-	}
-	if field.Kind() == reflect.Slice {
-		for i := range field.Len() {
-			uuids = appendUUIDs(uuids, field.Index(i))
-		}
-		return uuids
-	}
-	if field.Type() != reflect.TypeFor[*result.AsyncResult]() || field.IsNil() {
-		return uuids
-	}
-	signature := field.Elem().FieldByName("Signature")
-	if signature.IsNil() {
-		return uuids
-	}
-	return append(uuids, signature.Elem().FieldByName("UUID").String())
 }

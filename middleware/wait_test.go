@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
 	"github.com/RichardKnop/machinery/v2/backends/result"
 	eagerbroker "github.com/RichardKnop/machinery/v2/brokers/eager"
+	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
 	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -23,12 +25,12 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// notifyingBackend gives hints when a test says so. Asking it for a state takes
-// time where cost is set.
+// notifyingBackend gives hints when a test says so. Asking it for a state takes time where cost is set.
 type notifyingBackend struct {
 	backendsiface.Backend
-	cost time.Duration
-	err  error
+	cost    time.Duration
+	err     error
+	missing error // of a state that is not there
 
 	mu      sync.Mutex
 	asked   int
@@ -52,7 +54,7 @@ func (b *notifyingBackend) GetState(uuid string) (*tasks.TaskState, error) {
 	b.asked++
 	state, ended := b.ended[uuid]
 	if !ended {
-		return nil, errors.New("no state")
+		return nil, b.missing
 	}
 	return &tasks.TaskState{
 		TaskUUID: uuid,
@@ -71,8 +73,14 @@ func (b *notifyingBackend) end(state string, uuids ...string) {
 	}
 }
 
-// questions returns how often it was asked for a state since it was last asked
-// this.
+// forget loses the state of a task.
+func (b *notifyingBackend) forget(uuid string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.ended, uuid)
+}
+
+// questions returns how often it was asked for a state since it was last asked this.
 func (b *notifyingBackend) questions() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,8 +98,14 @@ func (b *notifyingBackend) hint() {
 // waits runs a test whose clock stands still while anybody works.
 func waits(t *testing.T, test func(t *testing.T, m *middleware.Middleware, b *notifyingBackend)) {
 	t.Helper()
-	b := &notifyingBackend{Backend: eagerbackend.New(), ended: make(map[string]string)}
-	server := machinery.NewServer(&config.Config{NoUnixSignals: true}, eagerbroker.New(), b, eagerlock.New())
+	waitsOn(t, eagerbroker.New(), test)
+}
+
+// waitsOn is waits with a broker.
+func waitsOn(t *testing.T, broker brokersiface.Broker, test func(t *testing.T, m *middleware.Middleware, b *notifyingBackend)) {
+	t.Helper()
+	b := &notifyingBackend{Backend: eagerbackend.New(), ended: make(map[string]string), missing: errors.New("no state")}
+	server := machinery.NewServer(&config.Config{NoUnixSignals: true}, broker, b, eagerlock.New())
 	m, err := middleware.Install(server, envelope.NewRegistry())
 	require.NoError(t, err)
 	synctest.Test(t, func(t *testing.T) { test(t, m, b) })
@@ -131,6 +145,7 @@ func await(t *testing.T, m *middleware.Middleware, res middleware.Result) <-chan
 }
 
 func TestHintEndsTheWaitAtOnce(t *testing.T) {
+	t.Parallel()
 	for kind, newResult := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
@@ -148,6 +163,7 @@ func TestHintEndsTheWaitAtOnce(t *testing.T) {
 }
 
 func TestHintOfAFailureEndsTheWaitAtOnce(t *testing.T) {
+	t.Parallel()
 	for kind, newResult := range kinds {
 		for _, failed := range []string{"a", "z"} {
 			if kind == "task" && failed == "a" {
@@ -171,6 +187,7 @@ func TestHintOfAFailureEndsTheWaitAtOnce(t *testing.T) {
 }
 
 func TestLostHintOnlyDelaysTheResult(t *testing.T) {
+	t.Parallel()
 	for kind, newResult := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
@@ -185,6 +202,7 @@ func TestLostHintOnlyDelaysTheResult(t *testing.T) {
 }
 
 func TestHintThatComesTooEarlyOnlyDelaysTheResult(t *testing.T) {
+	t.Parallel()
 	for kind, newResult := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
@@ -200,7 +218,78 @@ func TestHintThatComesTooEarlyOnlyDelaysTheResult(t *testing.T) {
 	}
 }
 
+func TestWaitEndsWhenTheStateOfAMemberIsGone(t *testing.T) {
+	t.Parallel()
+	for name, newResult := range map[string]func(b backendsiface.Backend) middleware.Result{
+		"of a chord": kinds["chord"],
+		"of a group": func(b backendsiface.Backend) middleware.Result {
+			return result.NewAsyncResult(&tasks.Signature{UUID: "a", Name: "task", GroupUUID: "g"}, b)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
+				b.missing = fmt.Errorf("%w: expired", middleware.ErrStateGone)
+				b.end(tasks.StatePending, "a")
+				ended := await(t, m, newResult(b))
+				b.forget("a")
+				at := time.Now()
+				require.ErrorIs(t, <-ended, middleware.ErrStateGone)
+				require.LessOrEqual(t, time.Since(at), 6*time.Second)
+			})
+		})
+	}
+}
+
+func TestWaitGoesOnForAStateThatMayComeAgain(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		kind    string
+		missing error
+		begin   func(b *notifyingBackend)
+	}{
+		"of a task that is not sent yet":  {"chord", middleware.ErrStateGone, func(*notifyingBackend) {}},
+		"of a task of its own":            {"task", middleware.ErrStateGone, func(b *notifyingBackend) { b.end(tasks.StateStarted, "z") }},
+		"of a callback":                   {"chord", middleware.ErrStateGone, func(b *notifyingBackend) { b.end(tasks.StateSuccess, "a") }},
+		"where the backend does not tell": {"chord", errors.New("no state"), func(b *notifyingBackend) { b.end(tasks.StatePending, "a") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
+				b.missing = test.missing
+				test.begin(b)
+				ended := await(t, m, kinds[test.kind](b))
+				b.forget("a")
+				b.forget("z")
+				time.Sleep(time.Minute)
+				b.end(tasks.StateSuccess, "a", "z")
+				require.NoError(t, <-ended)
+			})
+		})
+	}
+}
+
+// The states of a backend that is no Notifier may be such as can be read once only.
+func TestStatesAreReadForTheResultAloneWhereTheBackendIsNoNotifier(t *testing.T) {
+	t.Parallel()
+	questions := func(groupUUID string) (asked int) {
+		b := &notifyingBackend{Backend: eagerbackend.New(), ended: map[string]string{"z": tasks.StatePending}}
+		server := machinery.NewServer(&config.Config{NoUnixSignals: true}, eagerbroker.New(), struct{ backendsiface.Backend }{b}, eagerlock.New())
+		m, err := middleware.Install(server, envelope.NewRegistry())
+		require.NoError(t, err)
+		synctest.Test(t, func(t *testing.T) {
+			s := &tasks.Signature{UUID: "z", Name: "task", GroupUUID: groupUUID}
+			ended := await(t, m, result.NewAsyncResult(s, struct{ backendsiface.Backend }{b}))
+			time.Sleep(time.Minute)
+			asked = b.questions()
+			b.end(tasks.StateSuccess, "z")
+			require.NoError(t, <-ended)
+		})
+		return asked
+	}
+	require.Equal(t, questions(""), questions("group"))
+}
+
 func TestPollsAreRareWhereHintsCome(t *testing.T) {
+	t.Parallel()
 	waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
 		ended := await(t, m, kinds["task"](b))
 		b.questions()
@@ -213,6 +302,7 @@ func TestPollsAreRareWhereHintsCome(t *testing.T) {
 }
 
 func TestManyHintsOfALargeChordDoNotFillTheTimeWithQuestions(t *testing.T) {
+	t.Parallel()
 	waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
 		b.cost = 20 * time.Millisecond
 		ended := await(t, m, kinds["chord"](b))
@@ -230,6 +320,7 @@ func TestManyHintsOfALargeChordDoNotFillTheTimeWithQuestions(t *testing.T) {
 }
 
 func TestWithoutHintsResultsArePolled(t *testing.T) {
+	t.Parallel()
 	waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
 		b.err = errors.New("no notifications")
 		ended := await(t, m, kinds["task"](b))
@@ -241,6 +332,7 @@ func TestWithoutHintsResultsArePolled(t *testing.T) {
 }
 
 func TestResultThatIsThereIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
 	for kind, newResult := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
@@ -256,6 +348,7 @@ func TestResultThatIsThereIsNotWaitedFor(t *testing.T) {
 }
 
 func TestWaitEndsWithItsContextWhileHintsCome(t *testing.T) {
+	t.Parallel()
 	for kind, newResult := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
@@ -275,6 +368,7 @@ func TestWaitEndsWithItsContextWhileHintsCome(t *testing.T) {
 type wrapped struct{ middleware.Result }
 
 func TestResultOfAnotherKindIsPolled(t *testing.T) {
+	t.Parallel()
 	waits(t, func(t *testing.T, m *middleware.Middleware, b *notifyingBackend) {
 		ended := await(t, m, wrapped{kinds["task"](b)})
 		b.end(tasks.StateSuccess, "z")
@@ -284,6 +378,7 @@ func TestResultOfAnotherKindIsPolled(t *testing.T) {
 }
 
 func TestAResultThatMakesMachineryPanicIsAnError(t *testing.T) {
+	t.Parallel()
 	w := newWorkplace(t)
 	s := &tasks.Signature{UUID: "task_x", Name: "x"}
 	require.NoError(t, w.backend.SetStateSuccess(s, []*tasks.TaskResult{{Type: "[]string", Value: true}}))

@@ -10,31 +10,30 @@ var (
 	argsType = reflect.TypeFor[[]any]()
 )
 
-// wireFunction makes the function that is registered with Machinery. Its
-// parameters take whatever base values a message holds; the real arguments are
-// restored from the signature. Its results are base values and envelopes.
+// wireFunction makes the function that is registered with Machinery. Its parameters take whatever base values a message
+// holds; the real arguments are restored from the signature. Its results are base values and envelopes.
 //
-// Machinery calls it by reflection, which costs a function written out in Go half
-// of what it costs one of reflect.MakeFunc.
-func (m *Middleware) wireFunction(t *task) any {
+// Machinery calls it by reflection, which costs a function written out in Go half of what it costs one of
+// reflect.MakeFunc.
+func (t *task) wireFunction() any {
 	switch t.results {
 	case 0:
 		return func(ctx context.Context, args ...any) error {
-			return m.call(ctx, t, args, nil)
+			return t.call(ctx, args, nil)
 		}
 	case 1:
 		return func(ctx context.Context, args ...any) (any, error) {
 			var results [1]any
-			err := m.call(ctx, t, args, results[:])
+			err := t.call(ctx, args, results[:])
 			return results[0], err
 		}
 	default:
-		return m.wireFunctionOfMany(t)
+		return t.wireFunctionOfMany()
 	}
 }
 
 // wireFunctionOfMany is the wire function of a task with any number of results.
-func (m *Middleware) wireFunctionOfMany(t *task) any {
+func (t *task) wireFunctionOfMany() any {
 	out := make([]reflect.Type, t.results+1)
 	for i := range t.results {
 		out[i] = anyType
@@ -43,7 +42,7 @@ func (m *Middleware) wireFunctionOfMany(t *task) any {
 	signature := reflect.FuncOf([]reflect.Type{contextType, argsType}, out, true)
 	return reflect.MakeFunc(signature, func(in []reflect.Value) []reflect.Value {
 		results := make([]any, t.results)
-		err := m.call(in[0].Interface().(context.Context), t, in[1].Interface().([]any), results)
+		err := t.call(in[0].Interface().(context.Context), in[1].Interface().([]any), results)
 		out := make([]reflect.Value, t.results+1)
 		for i := range results {
 			out[i] = reflect.ValueOf(&results[i]).Elem()

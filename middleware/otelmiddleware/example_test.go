@@ -35,8 +35,7 @@ func newServer(opts ...middleware.Option) (*machinery.Server, *middleware.Middle
 	return server, m, nil
 }
 
-// A task belongs to the trace of whoever sent it: the W3C trace context travels
-// in its headers.
+// A task belongs to the trace of whoever sent it: the W3C trace context travels in its headers.
 func ExamplePropagator() {
 	_, m, err := newServer(middleware.WithPropagator(otelmiddleware.Propagator(propagation.TraceContext{})))
 	if err != nil {

@@ -47,8 +47,7 @@ type direction struct {
 //	machinery.envelope.failed            {failure}   values that could not be sent or restored, and,
 //	                                                 without a type, tasks that failed for good
 //
-// It returns the errors of the meter. An application's views may change names,
-// bounds and attributes.
+// It returns the errors of the meter. An application's views may change names, bounds and attributes.
 func NewObserver(meter metric.Meter) (middleware.Observer, error) {
 	sent, sentErr := newDirection(meter, "sent", "send")
 	restored, restoredErr := newDirection(meter, "restored", "restore")

@@ -8,7 +8,9 @@
 //		middleware.WithPropagator(otelmiddleware.Propagator(otel.GetTextMapPropagator())),
 //		middleware.WithObserver(observer))
 //
-// The global propagator does nothing until the application has set one, such as
-// propagation.TraceContext for the W3C trace context. From then on a span that a
-// task starts from its context belongs to the trace of whoever sent the task.
+// The global propagator does nothing until the application has set one, such as propagation.TraceContext for the W3C
+// trace context. From then on a span that a task starts from its context belongs to the trace of whoever sent the task.
+//
+// NewTaskObserver, in the place of NewObserver, follows tasks too, by metrics and by spans of sends and runs that are
+// linked across the queue.
 package otelmiddleware
