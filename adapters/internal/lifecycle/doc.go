@@ -1,0 +1,2 @@
+// Package lifecycle starts and stops the workers of a broker, for both adapters.
+package lifecycle
