@@ -15,6 +15,7 @@ import (
 
 // besideMachinery runs a test with our backend and each of Machinery's on one Redis.
 func besideMachinery(t *testing.T, test func(t *testing.T, s *site, ours, theirs backendsiface.Backend)) {
+	t.Parallel()
 	for name, open := range map[string]func(s *site) backendsiface.Backend{
 		"go-redis": func(s *site) backendsiface.Backend {
 			return machinerybackend.NewGR(s.cnf, []string{s.options.Addr}, s.options.DB)

@@ -23,6 +23,7 @@ type backendSite struct {
 
 // onEveryClient runs a test with each kind of client that a backend and a store may have.
 func onEveryClient(t *testing.T, test func(t *testing.T, s *backendSite)) {
+	t.Parallel()
 	for _, kind := range []struct {
 		name string
 		dial func(t *testing.T) redis.UniversalClient
@@ -39,6 +40,7 @@ func onEveryClient(t *testing.T, test func(t *testing.T, s *backendSite)) {
 		{"cluster", func(t *testing.T) redis.UniversalClient { return newClusterClient(t) }},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
 			s := &backendSite{
 				client: kind.dial(t),
 				cnf:    newConfig(),
@@ -73,7 +75,7 @@ func (s *backendSite) removeKeys(t *testing.T) {
 	require.NoError(t, keys.Err())
 }
 
-func newConfig() *config.Config { return &config.Config{ResultsExpireIn: 60} }
+func newConfig() *config.Config { return &config.Config{ResultsExpireIn: resultsExpireIn} }
 
 // impatient is a client that leaves it to others to try again. It counts how often it is asked.
 func impatient(t *testing.T, server *miniredis.Miniredis) (redis.UniversalClient, *atomic.Int32) {

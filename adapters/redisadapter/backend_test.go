@@ -52,6 +52,7 @@ func TestStateFollowsTheTask(t *testing.T) {
 }
 
 func TestFailureKeepsItsReason(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
 	backend := redisadapter.NewBackend(s.cnf, s.client)
 	require.NoError(t, backend.SetStateFailure(task("add", "a"), "why"))
@@ -73,13 +74,14 @@ func TestStatesAndGroupsExpire(t *testing.T) {
 		require.True(t, triggered)
 		for _, key := range []string{stateKey, groupKey} {
 			left := s.client.TTL(ctx, key).Val()
-			require.Greater(t, left, 50*time.Second)
-			require.LessOrEqual(t, left, 60*time.Second)
+			require.Greater(t, left, (resultsExpireIn-10)*time.Second)
+			require.LessOrEqual(t, left, resultsExpireIn*time.Second)
 		}
 	})
 }
 
 func TestExpiryDefaultsToThatOfMachinery(t *testing.T) {
+	t.Parallel()
 	s, server := embedded(t)
 	backend := redisadapter.NewBackend(&config.Config{}, s.client)
 	require.NoError(t, backend.SetStatePending(task("add", "a")))
@@ -87,6 +89,7 @@ func TestExpiryDefaultsToThatOfMachinery(t *testing.T) {
 }
 
 func TestBackendReportsAnUnreachableRedis(t *testing.T) {
+	t.Parallel()
 	s, server := embedded(t)
 	server.SetError("ERR down")
 	backend := redisadapter.NewBackend(s.cnf, s.client)
@@ -102,6 +105,7 @@ func TestBackendReportsAnUnreachableRedis(t *testing.T) {
 }
 
 func TestBackendIsNotAMQP(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
 	require.False(t, redisadapter.NewBackend(s.cnf, s.client).IsAMQP())
 }

@@ -2,246 +2,136 @@ package redisadapter_test
 
 import (
 	"context"
-	"encoding/json"
-	"math"
+	"io"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/RichardKnop/machinery/v2/tasks"
-	"github.com/alicebob/miniredis/v2"
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
-func TestPublishedTaskReachesTheWorkerUnaltered(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		broker.SetRegisteredTaskNames([]string{"add"})
-		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-
-		sent := task("add", "a", tasks.Arg{Name: "n", Type: "uint64", Value: uint64(math.MaxUint64)})
-		sent.Headers = tasks.Headers{"trace": "1"}
-		publish(t, broker, sent)
-
-		seen.awaitUUIDs(t, "a")
-		got := seen.signatures()[0]
-		require.Equal(t, s.cnf.DefaultQueue, got.RoutingKey)
-		require.Equal(t, sent.Headers, got.Headers)
-		require.Equal(t, json.Number("18446744073709551615"), got.Args[0].Value)
-	})
-}
-
-func TestPublishFillsAnEmptyRoutingKeyOnly(t *testing.T) {
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	plain, routed := task("add", "a"), task("add", "b")
-	routed.RoutingKey = "elsewhere"
-	publish(t, broker, plain, routed)
-
-	require.Equal(t, s.cnf.DefaultQueue, plain.RoutingKey)
-	require.Equal(t, "elsewhere", routed.RoutingKey)
-	pending, err := broker.GetPendingTasks("elsewhere")
-	require.NoError(t, err)
-	require.Equal(t, "b", pending[0].UUID)
-}
-
-func TestPublishReportsWhatCannotBeEncoded(t *testing.T) {
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	err := broker.Publish(context.Background(), task("add", "a", tasks.Arg{Type: "float64", Value: math.NaN()}))
-
-	var unsupported *json.UnsupportedValueError
-	require.ErrorAs(t, err, &unsupported)
-	require.Zero(t, s.queued(t))
-}
-
-func TestPublishHeedsItsContext(t *testing.T) {
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	require.ErrorIs(t, broker.Publish(ctx, task("add", "a")), context.Canceled)
-	require.Zero(t, s.queued(t))
-}
-
-func TestPendingTasksAreListedAndStay(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		publish(t, broker, task("add", "a"), task("add", "b"))
-
-		pending, err := broker.GetPendingTasks("")
-		require.NoError(t, err)
-		require.Len(t, pending, 2)
-		require.Equal(t, "a", pending[0].UUID)
-		require.Equal(t, "b", pending[1].UUID)
-		require.Equal(t, 2, s.queued(t))
-	})
-}
-
-func TestListingReportsAMessageThatIsNoTask(t *testing.T) {
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	require.NoError(t, s.client.RPush(context.Background(), s.cnf.DefaultQueue, "garbage").Err())
-
-	_, err := broker.GetPendingTasks("")
-	require.ErrorIs(t, err, redisadapter.ErrNoTask)
-}
-
-func TestStopWaitsForRunningTasks(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		broker.SetRegisteredTaskNames([]string{"slow"})
-		started, finish := make(chan struct{}), make(chan struct{})
-		ended := work(t, broker, 1, &processor{process: func(*tasks.Signature) error {
-			close(started)
-			<-finish
-			return nil
-		}})
-		publish(t, broker, task("slow", "a"))
-		eventually(t, closed(started))
-
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			broker.StopConsuming()
-		}()
-		require.Never(t, closed(stopped), glance, tick)
-		require.False(t, closed(ended)())
-		close(finish)
-		eventually(t, closed(stopped))
-		eventually(t, closed(ended))
-	})
-}
-
 func TestStopDoesNotWaitForTheNextPoll(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
 		s.cnf.Redis.NormalTasksPollPeriod = int(time.Hour / time.Millisecond)
 		s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		broker.SetRegisteredTaskNames([]string{"add"})
+		broker := newWorkingBroker(s)
 		var seen journal
 		ended := work(t, broker, 1, &processor{process: seen.add})
 		publish(t, broker, task("add", "a"))
 		seen.awaitUUIDs(t, "a")
-
-		began := time.Now()
-		broker.StopConsuming()
-		require.Less(t, time.Since(began), 3*time.Second)
+		go broker.StopConsuming()
 		eventually(t, closed(ended))
 	})
 }
 
-func TestStopLosesNoTask(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		const sent = 300
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		for range sent {
-			publish(t, broker, task("add", "a"))
-		}
-		done := 0
-		for done < sent {
-			worker := redisadapter.NewBroker(s.cnf, s.client)
-			worker.SetRegisteredTaskNames([]string{"add"})
-			var seen journal
-			ended := work(t, worker, 4, &processor{process: seen.add})
-			eventually(t, func() bool { return len(seen.uuids()) > 0 })
-			worker.StopConsuming()
-			eventually(t, closed(ended))
-			done += len(seen.uuids())
-			require.Equal(t, sent, done+s.queued(t))
-		}
-	})
-}
-
-func TestStopTwiceAndAtOnceIsSafe(t *testing.T) {
+func TestCloseLeavesTheClientOpen(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	ended := work(t, broker, 1, &processor{})
-	go broker.StopConsuming()
-	broker.StopConsuming()
-	broker.StopConsuming()
-	eventually(t, closed(ended))
+	require.NoError(t, redisadapter.NewBroker(s.cnf, s.client).(io.Closer).Close())
+	require.NoError(t, s.client.Ping(t.Context()).Err())
 }
 
-func TestStopBeforeStartEndsTheWorkerAtOnce(t *testing.T) {
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	broker.StopConsuming()
-	retry, err := broker.StartConsuming("worker", 1, &processor{})
-	require.NoError(t, err)
-	require.False(t, retry)
-}
-
-func TestStopLeavesTheClientOpen(t *testing.T) {
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	broker.StopConsuming()
-	publish(t, broker, task("add", "a"))
-	require.Equal(t, 1, s.queued(t))
-}
-
+// Only the names of the queues stay, and how much was done of each, for those who look at them.
 func TestStopLeavesNothingBehindThatDoesNotExpire(t *testing.T) {
+	t.Parallel()
 	s, server := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	broker.SetRegisteredTaskNames([]string{"slow"})
-	started, finish := make(chan struct{}), make(chan struct{})
-	ended := work(t, broker, 1, &processor{process: func(*tasks.Signature) error {
-		close(started)
-		<-finish
-		return nil
-	}})
-	publish(t, broker, task("slow", "a"))
-	eventually(t, closed(started))
+	broker := newWorkingBroker(s)
+	l := newLatch(t)
+	ended := work(t, broker, 1, &processor{process: l.process})
+	publish(t, broker, task("add", "a"))
+	l.awaitUUIDs(t, "a")
 	go broker.StopConsuming()
-	close(finish)
+	close(l.open)
 	eventually(t, closed(ended))
 	for _, key := range server.Keys() {
-		require.Positive(t, server.TTL(key), key)
+		if key != "{"+s.cnf.Redis.DelayedTasksKey+"}:queues" && key != s.key("done") {
+			require.Positive(t, server.TTL(key), key)
+		}
 	}
 }
 
-func TestStopEndsAllWorkersOfABroker(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		broker.SetRegisteredTaskNames([]string{"add"})
-		var common, custom journal
-		ended := work(t, broker, 2, &processor{process: common.add})
-		endedToo := work(t, broker, 2, &processor{process: custom.add, queue: s.name + ":custom"})
+// starting is a client of a Redis that never gets done with starting. It sends nothing, so that time may be synthetic.
+func starting(t *testing.T) (redis.UniversalClient, *int) {
+	asked := 0
+	client := redis.NewClient(&redis.Options{MaxRetries: -1, IdleCheckFrequency: -1})
+	client.AddHook(startingHook{&asked})
+	t.Cleanup(func() { _ = client.Close() })
+	return client, &asked
+}
 
-		elsewhere := task("add", "b")
-		elsewhere.RoutingKey = s.name + ":custom"
-		publish(t, broker, task("add", "a"), elsewhere)
-		common.awaitUUIDs(t, "a")
-		custom.awaitUUIDs(t, "b")
+type startingHook struct{ asked *int }
 
-		broker.StopConsuming()
-		eventually(t, closed(ended))
-		eventually(t, closed(endedToo))
+// loading is what Redis says while it starts.
+type loading struct{}
+
+func (loading) Error() string { return "LOADING Redis is loading the dataset in memory" }
+func (loading) RedisError()   {}
+
+func (h startingHook) BeforeProcess(ctx context.Context, _ redis.Cmder) (context.Context, error) {
+	*h.asked++
+	return ctx, loading{}
+}
+
+func (h startingHook) BeforeProcessPipeline(ctx context.Context, _ []redis.Cmder) (context.Context, error) {
+	*h.asked++
+	return ctx, loading{}
+}
+
+func (startingHook) AfterProcess(context.Context, redis.Cmder) error { return nil }
+
+func (startingHook) AfterProcessPipeline(context.Context, []redis.Cmder) error { return nil }
+
+func TestUnreachableRedisIsReportedAfterAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := starting(t)
+		began := time.Now()
+		retry, err := redisadapter.NewBroker(newConfig(), client).StartConsuming("worker", 1, &processor{})
+		require.True(t, retry)
+		require.ErrorContains(t, err, "LOADING")
+		require.Equal(t, time.Second, time.Since(began))
 	})
 }
 
-func TestUnreachableRedisIsReportedAfterAPause(t *testing.T) {
-	server := miniredis.RunT(t)
-	s := newSite(t, &redis.Options{Addr: server.Addr(), MaxRetries: -1})
-	server.SetError("LOADING Redis is loading the dataset in memory")
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-
-	began := time.Now()
-	retry, err := broker.StartConsuming("worker", 1, &processor{})
-	require.True(t, retry)
-	require.ErrorContains(t, err, "LOADING")
-	require.GreaterOrEqual(t, time.Since(began), 100*time.Millisecond)
-	server.SetError("")
+func TestPublishTriesAgainForAsLongAsItsTimeout(t *testing.T) {
+	for timeout, options := range map[time.Duration][]redisadapter.BrokerOption{
+		30 * time.Second: nil,
+		time.Minute:      {redisadapter.WithPublishTimeout(time.Minute)},
+		time.Nanosecond:  {redisadapter.WithPublishTimeout(time.Nanosecond)},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, asked := starting(t)
+			began := time.Now()
+			err := redisadapter.NewBroker(newConfig(), client, options...).Publish(t.Context(), task("add", "a"))
+			require.ErrorContains(t, err, "LOADING")
+			require.InDelta(t, timeout, time.Since(began), float64(time.Second))
+			require.Equal(t, timeout > time.Second, *asked > 1)
+		})
+	}
 }
 
-func TestStopInterruptsThePause(t *testing.T) {
+func TestPublishEndsWithItsContextDuringAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := starting(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		began := time.Now()
+		require.Error(t, redisadapter.NewBroker(newConfig(), client).Publish(ctx, task("add", "a")))
+		require.Equal(t, 5*time.Second, time.Since(began))
+	})
+}
+
+// Redis 6.2 puts the error of a command in a script at the end of one of the script.
+func TestReplicaThatRefusesAScriptIsWaitedOut(t *testing.T) {
+	t.Parallel()
 	s, server := embedded(t)
-	server.Close()
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	ended := work(t, broker, 1, &processor{})
-	broker.StopConsuming()
-	eventually(t, closed(ended))
+	server.SetError("ERR Error running script (call to f_a): @user_script:2: @user_script: 2: -READONLY You can't write against a read only replica.")
+	broker := newWorkingBroker(s)
+	sent := make(chan error, 1)
+	go func() { sent <- broker.Publish(t.Context(), delayed("a", time.Now().Add(time.Hour))) }()
+	require.Never(t, func() bool { return len(sent) > 0 }, glance, tick)
+	server.SetError("")
+	require.NoError(t, <-sent)
 }

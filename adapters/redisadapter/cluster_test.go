@@ -20,6 +20,7 @@ func newClusterClient(t *testing.T) *redis.ClusterClient {
 }
 
 func TestClusterClientAsksTheMasterOfEachKeyAtOnce(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	var nodes atomic.Int32
 	client := redisadapter.NewClusterClient(&redis.ClusterOptions{
@@ -40,6 +41,7 @@ func TestClusterClientAsksTheMasterOfEachKeyAtOnce(t *testing.T) {
 }
 
 func TestClusterClientReportsAnUnreachableCluster(t *testing.T) {
+	t.Parallel()
 	client := redisadapter.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}, MaxRetries: -1})
 	defer client.Close()
 	require.ErrorContains(t, client.Get(context.Background(), "key").Err(), "connection refused")

@@ -2,120 +2,159 @@ package redisadapter
 
 import (
 	"context"
-	"crypto/rand"
-	"runtime"
+	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
-	"github.com/RichardKnop/machinery/v2/log"
-	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
-// stopPatience bounds how long a stop waits for a Redis that does not answer.
-const stopPatience = 5 * time.Second
-
-// consumer is one worker's share of a broker, from StartConsuming to StopConsuming.
+// consumer is a worker's share of one queue. It wires the parts together.
 type consumer struct {
-	*broker
-	shift      *shift
-	processor  brokersiface.TaskProcessor
-	id         string
-	keys       queueKeys
-	processing string
-	letters    *DeadLetters
-	holdings   *holdings
-	running    sync.WaitGroup
-	lap        lap
-	silence    silence
-	sweepDue   atomic.Bool
-	// lostReply is when a fetch last failed. Redis may go on with it for as long as it blocks.
-	lostReply time.Time
+	processing   *processing
+	inFlight     *inFlight
+	runner       *runner
+	fetcher      *fetcher
+	acknowledger *acknowledger
+	heartbeat    *heartbeat
+	releaser     *releaser
+	delayed      *delayedTasks
+	letters      []*DeadLetters // of the queue, and those that the middleware uses
+	stopTimeout  time.Duration
+	leaveWaits   func()
+	// declaresPriorities is set by WithPriorities.
+	declaresPriorities bool
+	logger             *slog.Logger // has the queue
 }
 
-func newConsumer(b *broker, s *shift, queue string, concurrency int, processor brokersiface.TaskProcessor) *consumer {
-	if concurrency < 1 {
-		concurrency = runtime.NumCPU() * 2
-	}
-	id, keys := rand.Text(), keysOf(queue)
-	return &consumer{
-		broker:     b,
-		shift:      s,
-		processor:  processor,
-		id:         id,
-		keys:       keys,
-		processing: keys.processing(id),
-		letters:    b.deadLetters(queue),
-		holdings:   newHoldings(concurrency),
-		silence:    silence{timeout: b.heartbeatTimeout},
-	}
+// sharedParts are those that all consumers of a worker have in common.
+type sharedParts struct {
+	processor brokersiface.TaskProcessor
+	executing *executing
+	pool      *pool
+	breaker   *breaker
+	ready     func() bool
+	identity  workerIdentity
 }
 
-// run owns every goroutine of the consumer: it returns when all have ended.
-func (c *consumer) run() {
-	log.INFO.Printf("redisadapter: waiting for tasks on %s", c.keys.queue)
-	var helpers sync.WaitGroup
-	helpers.Go(c.releaseDelayed)
-	idle, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		c.keep(idle)
-	}()
+func newConsumer(b *broker, l *lifecycle.Worker, queue string, slots *share, shared sharedParts) *consumer {
+	c := &consumer{
+		processing:  newProcessing(b.client, queue),
+		inFlight:    newInFlight(slots),
+		stopTimeout: b.settings.stopTimeout,
+		logger:      b.settings.logger.With("queue", queueOfShard(queue)),
 
-	c.fetch()
-	c.running.Wait()
+		declaresPriorities: b.settings.priorities,
+	}
+	waits, leaveWaits := joinWaits(b.client, c.logger)
+	c.leaveWaits = leaveWaits
+	unknown := new(unknownTasks)
+	reporter := newReporter(shared.identity, b.settings.heartbeatTimeout)
+	c.runner = &runner{
+		source:       identityOf(b.client),
+		processor:    shared.processor,
+		isRegistered: b.IsTaskRegistered,
+		maxAttempts:  b.settings.maxAttempts,
+		maxMessage:   b.settings.maxMessage,
+		lifecycle:    l,
+		inFlight:     c.inFlight,
+		settler:      newSettler(b, l, c.processing),
+		unknown:      unknown,
+		breaker:      shared.breaker,
+		logger:       c.logger,
+		executing:    shared.executing,
+		reporter:     reporter,
+		pool:         shared.pool,
+	}
+	c.heartbeat = &heartbeat{
+		processing: c.processing,
+		reclaimer:  &reclaimer{b.client, c.processing.keys, b.settings.maxAttempts, c.logger},
+		reporter:   reporter,
+		liveness:   liveness{timeout: b.settings.heartbeatTimeout},
+		outage:     b.outage,
+		logger:     c.logger,
+	}
+	c.acknowledger = &acknowledger{c.processing, c.inFlight, b.outage}
+	c.fetcher = &fetcher{
+		processing: c.processing,
+		inFlight:   c.inFlight,
+		slots:      slots,
+		lifecycle:  l,
+		outage:     b.outage,
+		heartbeat:  c.heartbeat,
+		runner:     c.runner,
+
+		acknowledger: c.acknowledger,
+		unknown:      unknown,
+		breaker:      shared.breaker,
+		ready:        shared.ready,
+		waits:        waits,
+		longWait:     longWait,
+		news:         b.delayed.news,
+		pollPeriod:   pollPeriod(b.GetConfig()),
+	}
+	if b.settings.ownSenders {
+		c.fetcher.longWait = longWaitForOwn
+	}
+	c.releaser = newReleaser(b, l, c.processing)
+	c.delayed = &b.delayed
+	c.letters = []*DeadLetters{b.deadLettersOf(queue), b.deadLettersOf(b.GetConfig().DefaultQueue)}
+	return c
+}
+
+// register makes the consumer known to others, and its queue to those who look at queues and replay dead letters.
+func (c *consumer) register() error {
+	if err := c.delayed.noteQueue(context.Background(), c.processing.keys.queue); err != nil {
+		return err
+	}
+	if err := c.processing.joinPause(context.Background()); err != nil {
+		return err
+	}
+	for _, letters := range c.letters {
+		if err := letters.noteQueue(context.Background(), queueOfShard(c.processing.keys.queue)); err != nil {
+			return err
+		}
+	}
+	if err := c.processing.findPriorities(context.Background(), c.declaresPriorities); err != nil {
+		return err
+	}
+	return c.heartbeat.register()
+}
+
+// work owns every goroutine of the consumer: it returns when all have ended.
+func (c *consumer) work() {
+	if queue := c.processing.keys.queue; queueOfShard(queue) == queue {
+		c.logger.Info("waiting for tasks") // of all shards
+	}
+	var background sync.WaitGroup
+	idle := make(chan struct{})
+	background.Go(c.releaser.run)
+	background.Go(func() { c.acknowledger.run(idle) })
+	background.Go(func() { c.heartbeat.run(idle, c.fetcher) })
+
+	c.fetcher.run()
+	c.runner.wait()
 	close(idle)
-	<-ended
-	helpers.Wait()
+	background.Wait()
 	c.leave()
 }
 
-// begin runs a message in a slot of its own, unless the worker is to stop: then it goes back when the consumer leaves.
-func (c *consumer) begin(d delivery) {
-	if c.shift.stopping.Err() != nil {
-		return
-	}
-	c.holdings.take(d)
-	c.running.Go(func() {
-		// That is what becomes of it should its goroutine be ended.
-		o := kept
-		defer func() { c.holdings.finish(d, o) }()
-		o = c.handle(d)
-	})
-}
-
-// giveBack returns what a consumer still has, oldest first, to the head of the queue, and forgets the consumer, unless a
-// request of its own may still be on its way to give it a message: others look after that then, and forget it later. It
-// pushes first, because a script that fails keeps what it did so far.
-var giveBack = redis.NewScript(`
-local messages = redis.call('LRANGE', KEYS[1], 0, -1)
-for i = #messages, 1, -1 do
-	redis.call('LPUSH', KEYS[2], messages[i])
-end
-redis.call('DEL', KEYS[1])
-if ARGV[2] == '0' then
-	redis.call('ZREM', KEYS[3], ARGV[1])
-end
-return #messages
-`)
-
-// leave ends the consumer. Where Redis does not answer, others take over what it leaves behind when its heartbeat is
+// leave ends the consumer. Where Redis does not answer, others reclaim what it leaves behind when its heartbeat is
 // missed.
 func (c *consumer) leave() {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), c.stopTimeout)
 	defer cancel()
-	if done := c.holdings.takeDone(); c.acknowledge(ctx, done) != nil {
-		log.WARNING.Printf("redisadapter: stopped before redis took %d acknowledgements for %s: those tasks run again",
-			len(done), c.keys.queue)
+	if done := c.inFlight.takeDone(); c.acknowledger.acknowledge(ctx, done) != nil {
+		c.logger.Warn("stopped before redis took all acknowledgements: those tasks run again", "tasks", len(done))
 		return
 	}
-	underWay := 0
-	if time.Since(c.lostReply) < 2*blockingWait {
-		underWay = 1
+	leave := c.processing.requeueAndForget
+	if c.fetcher.mayGetMore() {
+		leave = c.processing.requeue
 	}
-	err := giveBack.Run(ctx, c.client, []string{c.processing, c.keys.queue, c.keys.consumers}, c.id, underWay).Err()
-	if err != nil {
-		log.WARNING.Printf("redisadapter: stopped without leaving %s in order: %v", c.keys.queue, err)
+	if err := leave(ctx); err != nil {
+		c.logger.Warn("stopped without putting tasks back on the queue", "error", err)
 	}
 }

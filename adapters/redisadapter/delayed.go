@@ -2,10 +2,16 @@ package redisadapter
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/deadletter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
 const (
@@ -16,30 +22,46 @@ const (
 	claimExpiry = 5 * time.Second
 	// claimedElsewhere is how long to wait while another worker moves due tasks.
 	claimedElsewhere = 20 * time.Millisecond
+	// deferredPoll is how often a worker looks for messages that others have deferred, and have not lived to release.
+	deferredPoll = 20 * time.Second
+	// missedPoll is how often a worker looks for delayed tasks of whose ETA it would have heard.
+	missedPoll = 20 * time.Second
 	// unreachableQueue is how long a due task waits whose queue could not be written to.
 	unreachableQueue = 5 * time.Second
 )
 
 // claimDue moves due tasks from the delayed to the claimed, oldest first, for one claimant at a time, which keeps their
-// order. What an earlier claimant did not get done with comes first. It answers with the milliseconds until the next
-// one is due, -1 when there is none, or -2 when another claimant is at work, and with the claimed messages.
-var claimDue = redis.NewScript(clock + `
+// order: a batch at most, and no more once they have so many bytes together. What an earlier claimant did not get done
+// with comes first. It answers with the milliseconds until the next one is due, -1 when there is none, or -2 when
+// another claimant is at work, and with the claimed messages.
+var claimDue = redis.NewScript(clock + whenFull + `
 local delayed, claimed, claim = KEYS[1], KEYS[2], KEYS[3]
-local claimant, expiry, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local claimant, expiry, batch, maxBytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 local holder = redis.call('GET', claim)
-if holder and holder ~= claimant then
+-- A claim that would last longer than any was made before the clock was set back.
+if holder and holder ~= claimant and redis.call('PTTL', claim) <= tonumber(expiry) then
 	return {-2}
 end
-local messages = redis.call('ZRANGE', claimed, 0, most - 1)
+local messages, bytes = {}, 0
+for i = 0, batch - 1 do
+	local message = bytes < maxBytes and redis.call('ZRANGE', claimed, i, i)[1]
+	if not message then
+		break
+	end
+	messages[#messages + 1], bytes = message, bytes + #message
+end
 local nanoseconds = time[1] * 1e9 + time[2] * 1e3
 if #messages == 0 then
-	local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', string.format('%.0f', nanoseconds),
-		'WITHSCORES', 'LIMIT', 0, most)
-	for i = 1, #due, 2 do
-		redis.call('ZADD', claimed, due[i + 1], due[i])
-		redis.call('ZREM', delayed, due[i])
-		messages[#messages + 1] = due[i]
+	local now = string.format('%.0f', nanoseconds)
+	while #messages < batch and bytes < maxBytes do
+		local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1)
+		if #due == 0 then
+			break
+		end
+		redis.call('ZADD', claimed, due[2], due[1])
+		redis.call('ZREM', delayed, due[1])
+		messages[#messages + 1], bytes = due[1], bytes + #due[1]
 	end
 end
 local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
@@ -50,9 +72,9 @@ end
 return messages
 `)
 
-// settleDue ends a claim: so many of the messages were pushed, and the rest, whose queues could not be written to, go
+// endClaim ends a claim: so many of the messages were pushed, and the rest, whose queues could not be written to, go
 // back to the delayed for a while.
-var settleDue = redis.NewScript(clock + `
+var endClaim = redis.NewScript(clock + whenFull + `
 local delayed, claimed, claim = KEYS[1], KEYS[2], KEYS[3]
 local claimant, pushed, pause = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 for i = 4, #ARGV do
@@ -73,71 +95,105 @@ type delayedTasks struct {
 	client       redis.UniversalClient
 	letters      *DeadLetters
 	defaultQueue string
+	maxMessage   int
 	key          string
 	keys         []string // of the scripts
+	news         *news
+	sharding     *sharding // of the broker whose tasks are delayed
 }
 
-func newDelayedTasks(cnf *config.Config, client redis.UniversalClient, letters *DeadLetters) delayedTasks {
+func newDelayedTasks(cnf *config.Config, client redis.UniversalClient, letters *DeadLetters, maxMessage int) delayedTasks {
 	key := delayedTasksKey(cnf)
 	return delayedTasks{
 		client:       client,
 		letters:      letters,
 		defaultQueue: cnf.DefaultQueue,
+		maxMessage:   maxMessage,
 		key:          key,
 		keys:         []string{key, beside(key, ":claimed"), beside(key, ":claim")},
+		news:         &news{client: client, channel: soonerChannel(key)},
+		sharding:     &sharding{},
 	}
 }
 
-func (d *delayedTasks) add(ctx context.Context, eta time.Time, message []byte) error {
-	return d.client.ZAdd(ctx, d.key, &redis.Z{Score: float64(eta.UnixNano()), Member: message}).Err()
+// soonerChannel is where a message is published when a task is delayed whose ETA comes before those of all others.
+func soonerChannel(delayedKey string) string { return "machinery:sooner:" + delayedKey }
+
+// addDelayed adds a task to the delayed ones, and tells the workers where it comes before all others. Whoever may send
+// tasks may lack the right to publish: that is no reason not to send.
+const addDelayed = `
+redis.call('ZADD', KEYS[1], ARGV[1], ARGV[2])
+if redis.call('ZRANK', KEYS[1], ARGV[2]) == 0 then
+	redis.pcall('PUBLISH', ARGV[3], '')
+end
+return 0
+`
+
+// queuesKey is where the queues are that workers with these delayed tasks have consumed.
+func (d *delayedTasks) queuesKey() string { return beside(d.key, ":queues") }
+
+// noteQueue notes a queue of the deployment, for good: what is left in it is to be seen when its workers are gone.
+func (d *delayedTasks) noteQueue(ctx context.Context, queue string) error {
+	return noteQueueScript.Run(ctx, d.client, []string{d.queuesKey()}, queue).Err()
+}
+
+// addScript is refused by a full Redis, and addForScript is not: it sends what follows a task, by whose end Redis gains
+// more.
+var (
+	addScript    = redis.NewScript(addDelayed)
+	addForScript = redis.NewScript(whenFull + addDelayed)
+)
+
+func (d *delayedTasks) add(ctx context.Context, script *redis.Script, eta time.Time, message []byte) error {
+	return script.Run(ctx, d.client, []string{d.key}, eta.UnixNano(), message, d.news.channel).Err()
 }
 
 // claim is what one worker is moving to the queues.
 type claim struct {
 	*delayedTasks
 	claimant string
-	// settling holds the arguments of a settleDue that has not succeeded yet.
-	settling []any
+	// ending holds the arguments of an endClaim that has not succeeded yet.
+	ending []any
 }
 
 // release moves a batch of due tasks to their queues, oldest first, and returns how long it is until the next ones, at
 // most the time given. A worker that dies in between has its tasks moved again by another.
-func (c *claim) release(ctx context.Context, most time.Duration) (time.Duration, error) {
-	if err := c.settle(ctx); err != nil {
+func (c *claim) release(ctx context.Context, maxWait time.Duration) (time.Duration, error) {
+	if err := c.end(ctx); err != nil {
 		return 0, err
 	}
-	wait, due, err := numbered(claimDue.Run(ctx, c.client, c.keys, c.claimant, claimExpiry.Milliseconds(), delayedBatch))
+	wait, due, err := numbered(claimDue.Run(ctx, c.client, c.keys, c.claimant, claimExpiry.Milliseconds(), delayedBatch, maxReplyBytes))
 	switch {
 	case err != nil:
 		return 0, err
 	case wait == -2:
 		return claimedElsewhere, nil
 	case len(due) == 0:
-		return untilDue(wait, most), nil
+		return untilDue(wait, maxWait), nil
 	}
 	pushed, failed, pushErr := c.push(ctx, due)
-	c.settling = append([]any{c.claimant, len(pushed), unreachableQueue.Milliseconds()}, append(pushed, failed...)...)
-	if err := c.settle(ctx); err != nil {
+	c.ending = append([]any{c.claimant, len(pushed), unreachableQueue.Milliseconds()}, append(pushed, failed...)...)
+	if err := c.end(ctx); err != nil {
 		return 0, err
 	}
 	return 0, pushErr
 }
 
-func (c *claim) settle(ctx context.Context) error {
-	if c.settling == nil {
+func (c *claim) end(ctx context.Context) error {
+	if c.ending == nil {
 		return nil
 	}
-	if err := settleDue.Run(ctx, c.client, c.keys, c.settling...).Err(); err != nil {
+	if err := endClaim.Run(ctx, c.client, c.keys, c.ending...).Err(); err != nil {
 		return err
 	}
-	c.settling = nil
+	c.ending = nil
 	return nil
 }
 
-// push sends messages to the queues they name, and what is no task to the dead letters. It returns which of them
-// arrived.
+// push sends messages to the queues they name, and what is no task, or names a key that is no queue, to the dead
+// letters. It returns which of them arrived.
 func (c *claim) push(ctx context.Context, due []string) (pushed, failed []any, firstErr error) {
-	byQueue := make(map[string][]any)
+	byQueue := make(map[destination][]any)
 	note := func(messages []any, err error) {
 		if err == nil {
 			pushed = append(pushed, messages...)
@@ -149,60 +205,142 @@ func (c *claim) push(ctx context.Context, due []string) (pushed, failed []any, f
 		}
 	}
 	for _, message := range due {
-		signature, err := decodeTask(message)
+		signature, err := delivery.DecodeWithin([]byte(message), c.maxMessage)
 		if err != nil {
-			letter := DeadLetter{Message: []byte(message), Queue: c.key, Reason: err.Error()}
-			note([]any{message}, c.letters.add(ctx, letter))
+			note([]any{message}, c.deadLetter(ctx, message, c.key, err))
 			continue
 		}
 		queue := signature.RoutingKey
 		if queue == "" {
 			queue = c.defaultQueue
 		}
-		byQueue[queue] = append(byQueue[queue], message)
+		to := destinationOf(c.sharding.pick(queue), signature)
+		byQueue[to] = append(byQueue[to], message)
 	}
-	replies := make(map[string]*redis.IntCmd, len(byQueue))
+	replies := make(map[destination]*redis.Cmd, len(byQueue))
 	_, _ = c.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for queue, messages := range byQueue {
-			replies[queue] = pipe.RPush(ctx, queue, messages...)
+		for to, messages := range byQueue {
+			script, keys := to.whenFull()
+			replies[to] = script.Eval(ctx, pipe, keys, messages...)
 		}
 		return nil
 	})
-	for queue, reply := range replies {
-		note(byQueue[queue], reply.Err())
+	for to, reply := range replies {
+		if isWrongType(reply.Err()) {
+			for _, message := range byQueue[to] {
+				note([]any{message}, c.deadLetter(ctx, text(message), queueOfShard(to.queue), reply.Err()))
+			}
+			continue
+		}
+		note(byQueue[to], reply.Err())
 	}
 	return pushed, failed, firstErr
 }
 
+// deadLetter keeps a message that cannot be pushed to a queue however often that is tried.
+func (c *claim) deadLetter(ctx context.Context, message, queue string, reason error) error {
+	return c.letters.add(ctx, rand.Text(), deadletter.Letter{Body: []byte(message), Queue: queue, Reason: reason.Error()})
+}
+
 // untilDue makes a pause of the milliseconds that a script answers; less than 0 stands for ever.
-func untilDue(milliseconds int64, most time.Duration) time.Duration {
+func untilDue(milliseconds int64, maxWait time.Duration) time.Duration {
 	if milliseconds < 0 {
-		return most
+		return maxWait
 	}
-	return min(time.Duration(milliseconds)*time.Millisecond, most)
+	return min(time.Duration(milliseconds)*time.Millisecond, maxWait)
 }
 
-// releaseDelayed moves due tasks, delayed and deferred ones, to their queues until the worker stops.
-func (c *consumer) releaseDelayed() {
-	own := &claim{delayedTasks: &c.delayed, claimant: c.id}
-	var pauses backoff
-	for c.shift.stopping.Err() == nil {
-		wait, err := c.releaseOnce(own)
-		c.trouble.note("move delayed tasks to their queues", err)
-		if err != nil {
-			wait = pauses.next()
+// releaser moves due tasks, delayed and deferred ones, to their queues.
+type releaser struct {
+	claim      *claim // nil where another one sees to the delayed tasks
+	processing *processing
+	pollPeriod time.Duration
+	ownSenders bool // see WithOwnSendersOnly
+	lifecycle  *lifecycle.Worker
+	outage     *delivery.Outage
+	// nextDeferred is when to look at the deferred messages again.
+	nextDeferred time.Time
+}
+
+func newReleaser(b *broker, l *lifecycle.Worker, p *processing) *releaser {
+	return &releaser{
+		processing: p,
+		pollPeriod: delayedPollPeriod(b.GetConfig()),
+		ownSenders: b.settings.ownSenders,
+		lifecycle:  l,
+		outage:     b.outage,
+	}
+}
+
+// run ends when the worker stops.
+func (r *releaser) run() {
+	wake, leave := r.join()
+	defer leave()
+	failures := 0
+	for !r.lifecycle.IsStopping() {
+		began := r.outage.Begin()
+		wait, err := r.release(context.Background())
+		r.outage.Note("move delayed tasks to their queues", began, err)
+		if failures++; err == nil {
+			failures = 0
 		} else {
-			pauses.reset()
+			wait = outagePauses.Pause(failures)
 		}
-		c.shift.rest(wait)
+		r.wait(wait, wake)
 	}
 }
 
-func (c *consumer) releaseOnce(own *claim) (time.Duration, error) {
-	ctx := context.Background()
-	wait, err := own.release(ctx, delayedPollPeriod(c.GetConfig()))
-	if err != nil {
-		return 0, err
+// join returns what tells of delayed tasks, which is nothing where another one sees to them.
+func (r *releaser) join() (wake <-chan struct{}, leave func()) {
+	if r.claim == nil {
+		return nil, func() {}
 	}
-	return c.releaseDeferred(wait)
+	return r.claim.news.join()
+}
+
+// wait ends early when a task may come before those that were known, and when a message was deferred.
+func (r *releaser) wait(longest time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-r.lifecycle.Stopping().Done():
+	case <-timer.C:
+	case <-wake:
+	case <-r.processing.deferred:
+		r.nextDeferred = time.Time{}
+	}
+}
+
+// maxWait is how long to wait where no task is known to be due before.
+func (r *releaser) maxWait() time.Duration {
+	if r.ownSenders && r.claim.news.heard.Load() {
+		return missedPoll
+	}
+	return r.pollPeriod
+}
+
+// release returns how long to wait before the next. What fails with the delayed tasks does not keep the deferred ones
+// waiting.
+func (r *releaser) release(ctx context.Context) (time.Duration, error) {
+	wait, err := r.releaseDelayed(ctx)
+	deferredWait, deferredErr := r.releaseDeferred(ctx)
+	return min(wait, deferredWait), errors.Join(err, deferredErr)
+}
+
+func (r *releaser) releaseDelayed(ctx context.Context) (time.Duration, error) {
+	if r.claim == nil {
+		return r.pollPeriod, nil
+	}
+	return r.claim.release(ctx, r.maxWait())
+}
+
+func (r *releaser) releaseDeferred(ctx context.Context) (time.Duration, error) {
+	if wait := time.Until(r.nextDeferred); wait > 0 {
+		return wait, nil
+	}
+	wait, err := r.processing.releaseDeferred(ctx, deferredPoll)
+	if err == nil {
+		r.nextDeferred = time.Now().Add(wait)
+	}
+	return wait, err
 }

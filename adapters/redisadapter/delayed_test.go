@@ -2,8 +2,10 @@ package redisadapter_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,20 +24,43 @@ func delayed(uuid string, eta time.Time) *tasks.Signature {
 
 func TestDelayedTaskWaitsForItsETA(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		broker.SetRegisteredTaskNames([]string{"add"})
+		broker := newWorkingBroker(s)
+		eta := time.Now().Add(time.Hour)
+		publish(t, broker, delayed("hour", eta))
+		require.InDelta(t, eta.UnixNano(), s.delayedScore(t, "hour"), 1000, "scores are floats")
+		addDue(t, s, delayed("a", time.Now()))
 		var seen journal
 		work(t, broker, 1, &processor{process: seen.add})
-		eta := time.Now().Add(3 * glance)
-		publish(t, broker, delayed("a", eta), delayed("hour", eta.Add(time.Hour)))
-
 		seen.awaitUUIDs(t, "a")
-		require.False(t, time.Now().Before(eta))
 		waiting, err := broker.GetDelayedTasks()
 		require.NoError(t, err)
 		require.Len(t, waiting, 1)
 		require.Equal(t, "hour", waiting[0].UUID)
 	})
+}
+
+// The next look without news comes too late.
+func TestWorkerHearsOfATaskThatIsDelayedUntilBeforeItsNextLook(t *testing.T) {
+	for name, opts := range map[string][]redisadapter.BrokerOption{
+		"whoever sends":    nil,
+		"own senders only": {redisadapter.WithOwnSendersOnly()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEveryTopology(t, func(t *testing.T, s *site) {
+				s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
+				broker := newWorkingBroker(s, opts...)
+				var seen journal
+				work(t, broker, 1, &processor{process: seen.add})
+				s.enqueue(t, message("idle"))
+				seen.awaitUUIDs(t, "idle")
+				publish(t, broker, delayed("later", time.Now().Add(time.Hour)))
+				publish(t, broker, delayed("soon", time.Now().Add(glance)))
+				seen.awaitUUIDs(t, "idle", "soon")
+				publish(t, broker, delayed("again", time.Now().Add(glance)))
+				seen.awaitUUIDs(t, "idle", "soon", "again")
+			})
+		})
+	}
 }
 
 func TestDueTasksLeaveOldestFirstAndAtOnce(t *testing.T) {
@@ -62,22 +87,20 @@ func addDue(t *testing.T, s *site, signature *tasks.Signature) {
 	t.Helper()
 	ctx := context.Background()
 	eta := *signature.ETA
-	late := eta.Add(24 * time.Hour)
-	signature.ETA = &late
-	publish(t, redisadapter.NewBroker(s.cnf, s.client), signature)
-	newest, err := s.client.ZRevRange(ctx, s.cnf.Redis.DelayedTasksKey, 0, 0).Result()
+	message, err := json.Marshal(signature)
 	require.NoError(t, err)
-	due := &redis.Z{Score: float64(eta.UnixNano()), Member: newest[0]}
+	due := &redis.Z{Score: float64(eta.UnixNano()), Member: message}
 	require.NoError(t, s.client.ZAdd(ctx, s.cnf.Redis.DelayedTasksKey, due).Err())
 }
 
 func TestDueTaskGoesToItsOwnQueue(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
 	broker := redisadapter.NewBroker(s.cnf, s.client)
 	broker.SetRegisteredTaskNames([]string{"add"})
-	custom := delayed("a", time.Now().Add(glance))
+	custom := delayed("a", time.Now())
 	custom.RoutingKey = s.name + ":custom"
-	publish(t, broker, custom)
+	addDue(t, s, custom)
 	var seen, customSeen journal
 	work(t, broker, 1, &processor{process: seen.add})
 	work(t, broker, 1, &processor{process: customSeen.add, queue: custom.RoutingKey})
@@ -96,9 +119,8 @@ func TestDueTaskRunsOnceWithManyWorkers(t *testing.T) {
 			work(t, broker, 2, &processor{process: seen.add})
 		}
 		broker := redisadapter.NewBroker(s.cnf, s.client)
-		eta := time.Now().Add(2 * glance)
 		for i := range many {
-			publish(t, broker, delayed(fmt.Sprint(i), eta))
+			addDue(t, s, delayed(fmt.Sprint(i), time.Now()))
 		}
 		eventually(t, func() bool { return len(seen.uuids()) >= many })
 		require.Never(t, func() bool { return len(seen.uuids()) > many }, glance, tick)
@@ -117,30 +139,11 @@ func TestGarbageAmongDelayedTasksIsDropped(t *testing.T) {
 		}
 		broker := redisadapter.NewBroker(s.cnf, s.client)
 		broker.SetRegisteredTaskNames([]string{"add"})
-		publish(t, broker, delayed("a", time.Now().Add(glance)))
+		addDue(t, s, delayed("a", time.Now()))
 		var seen journal
 		work(t, broker, 1, &processor{process: seen.add})
 		seen.awaitUUIDs(t, "a")
 		eventually(t, func() bool { return s.client.ZCard(ctx, s.cnf.Redis.DelayedTasksKey).Val() == 0 })
-	})
-}
-
-func TestDueTaskStaysWhereItsQueueIsNoQueue(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		ctx := context.Background()
-		broker := redisadapter.NewBroker(s.cnf, s.client)
-		broker.SetRegisteredTaskNames([]string{"add"})
-		require.NoError(t, s.client.Set(ctx, s.cnf.DefaultQueue, "no list", 0).Err())
-		addDue(t, s, delayed("a", time.Now()))
-		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-
-		eventually(t, func() bool {
-			waiting, err := broker.GetDelayedTasks()
-			return err == nil && len(waiting) == 1 && s.delayedScore(t, "a") > time.Now().UnixNano()
-		})
-		require.NoError(t, s.client.Del(ctx, s.cnf.DefaultQueue).Err())
-		seen.awaitUUIDs(t, "a")
 	})
 }
 
@@ -166,7 +169,7 @@ func TestDueTasksOfAWorkerThatDiedMovingThemAreMovedFirstAndInOrder(t *testing.T
 			claimed := &redis.Z{Score: float64(i + 1), Member: message(uuid)}
 			require.NoError(t, s.client.ZAdd(ctx, "{"+key+"}:claimed", claimed).Err())
 		}
-		require.NoError(t, s.client.Set(ctx, "{"+key+"}:claim", "dead", time.Hour).Err())
+		require.NoError(t, s.client.Set(ctx, "{"+key+"}:claim", "dead", 0).Err())
 		var seen journal
 		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
 		require.Never(t, func() bool { return len(seen.uuids()) > 0 }, glance, tick, "somebody else may be at it")
@@ -183,12 +186,15 @@ func TestIdleWorkerStartsADelayedTaskWhenItIsDue(t *testing.T) {
 		// Were it to wait for its next poll, it would never start.
 		s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
 		broker := newWorkingBroker(s)
-		eta := time.Now().Add(3 * glance)
-		publish(t, broker, delayed("a", eta))
+		addDue(t, s, delayed("a", time.Now().Add(3*glance)))
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
+		var early atomic.Bool
+		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+			early.Store(time.Now().Before(*signature.ETA))
+			return seen.add(signature)
+		}})
 		seen.awaitUUIDs(t, "a")
-		require.False(t, time.Now().Before(eta))
+		require.False(t, early.Load())
 	})
 }
 
@@ -199,7 +205,33 @@ func TestGarbageAmongDelayedTasksGoesToTheDeadLetters(t *testing.T) {
 		require.NoError(t, s.client.ZAdd(context.Background(), s.cnf.Redis.DelayedTasksKey, garbage).Err())
 		work(t, newWorkingBroker(s), 1, &processor{})
 		letter := awaitLetters(t, letters, 1)[0]
-		require.Equal(t, "garbage\xff", string(letter.Message))
+		require.Equal(t, "garbage\xff", string(letter.Body))
 		require.Equal(t, s.cnf.Redis.DelayedTasksKey, letter.Queue)
+	})
+}
+
+func TestDelayedTaskThatIsTooLongGoesToTheDeadLetters(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	var seen journal
+	work(t, newWorkingBroker(s, redisadapter.WithMaxMessage(1000)), 1, &processor{process: seen.add})
+	long := task("add", "a", tasks.Arg{Type: "string", Value: strings.Repeat("x", 1000)})
+	eta := time.Now().Add(glance)
+	long.ETA = &eta
+	publish(t, newWorkingBroker(s), long)
+	letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
+	letter := awaitLetters(t, letters, 1)[0]
+	require.Contains(t, letter.Reason, "WithMaxMessage")
+	require.Empty(t, seen.uuids())
+}
+
+func TestClaimThatOutlastsItsExpirySinceTheClockWasSetBackIsNone(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		claim := "{" + s.cnf.Redis.DelayedTasksKey + "}:claim"
+		require.NoError(t, s.client.Set(t.Context(), claim, "dead", time.Hour).Err())
+		addDue(t, s, delayed("a", time.Now()))
+		var seen journal
+		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
+		seen.awaitUUIDs(t, "a")
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/RichardKnop/machinery/v2/brokers/errs"
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	miniserver "github.com/alicebob/miniredis/v2/server"
@@ -74,35 +73,35 @@ func (s *site) enqueue(t *testing.T, messages ...string) {
 	}
 }
 
-// gate is a processor whose tasks wait to be let through.
-type gate struct {
+// latch is a processor whose tasks wait to be let through.
+type latch struct {
 	journal
 	open chan struct{}
 	test context.Context
 }
 
-func newGate(t *testing.T) *gate { return &gate{open: make(chan struct{}), test: t.Context()} }
+func newLatch(t *testing.T) *latch { return &latch{open: make(chan struct{}), test: t.Context()} }
 
-func (g *gate) process(signature *tasks.Signature) error {
-	_ = g.add(signature)
+func (l *latch) process(signature *tasks.Signature) error {
+	_ = l.add(signature)
 	select {
-	case <-g.open:
-	case <-g.test.Done(): // it has failed
+	case <-l.open:
+	case <-l.test.Done(): // it has failed
 	}
 	return nil
 }
 
 func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate(t)
+		l := newLatch(t)
 		broker := newWorkingBroker(s)
-		work(t, broker, 1, &processor{process: g.process})
+		work(t, broker, 1, &processor{process: l.process})
 		s.enqueue(t, message("a"))
-		g.awaitUUIDs(t, "a")
+		l.awaitUUIDs(t, "a")
 		require.Equal(t, []string{message("a")}, s.processing(t))
 		require.Zero(t, s.queued(t))
 
-		close(g.open)
+		close(l.open)
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
 		require.Zero(t, s.queued(t))
 	})
@@ -110,15 +109,15 @@ func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
 
 func TestTasksOfADeadWorkerRunInTheirOldOrderBeforeAllOthers(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate(t)
-		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
+		l := newLatch(t)
+		work(t, newWorkingBroker(s), 1, &processor{process: l.process})
 		s.enqueue(t, message("first"))
-		g.awaitUUIDs(t, "first")
+		l.awaitUUIDs(t, "first")
 		s.dieWith(t, "dead", message("a"), message("b"), message("c"))
 		s.enqueue(t, message("later"))
 		eventually(t, func() bool { return s.queued(t) == 4 })
-		close(g.open)
-		g.awaitUUIDs(t, "first", "a", "b", "c", "later")
+		close(l.open)
+		l.awaitUUIDs(t, "first", "a", "b", "c", "later")
 		eventually(t, func() bool {
 			return s.client.Exists(context.Background(), s.key("deliveries")).Val() == 0
 		})
@@ -139,27 +138,27 @@ func TestQueueThatNamesItsSlotKeepsItsTasksToo(t *testing.T) {
 
 func TestBusyWorkerIsNotTakenForDead(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate(t)
-		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
+		l := newLatch(t)
+		work(t, newWorkingBroker(s), 1, &processor{process: l.process})
 		s.enqueue(t, message("a"))
-		g.awaitUUIDs(t, "a")
+		l.awaitUUIDs(t, "a")
 		var others journal
 		work(t, newWorkingBroker(s), 1, &processor{process: others.add})
 		require.Never(t, func() bool { return len(others.uuids()) > 0 }, 3*shortTimeout, tick)
-		close(g.open)
+		close(l.open)
 	})
 }
 
 func TestWorkersMayDifferInTheirHeartbeatTimeouts(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
-		g := newGate(t)
-		work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour)), 1, &processor{process: g.process})
+		l := newLatch(t)
+		work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour)), 1, &processor{process: l.process})
 		s.enqueue(t, message("a"))
-		g.awaitUUIDs(t, "a")
+		l.awaitUUIDs(t, "a")
 		var others journal
 		work(t, newWorkingBroker(s), 1, &processor{process: others.add})
 		require.Never(t, func() bool { return len(others.uuids()) > 0 }, 3*shortTimeout, tick)
-		close(g.open)
+		close(l.open)
 	})
 }
 
@@ -167,17 +166,17 @@ func TestWorkersMayDifferInTheirHeartbeatTimeouts(t *testing.T) {
 func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		ctx := context.Background()
-		g := newGate(t)
-		work(t, newWorkingBroker(s), 1, &processor{process: g.process})
+		l := newLatch(t)
+		work(t, newWorkingBroker(s), 1, &processor{process: l.process})
 		s.enqueue(t, message("a"))
-		g.awaitUUIDs(t, "a")
+		l.awaitUUIDs(t, "a")
 		own := s.key("processing:" + s.consumer(t))
 		require.NoError(t, s.client.LMove(ctx, own, s.key("processing:other"), "LEFT", "RIGHT").Err())
 		require.NoError(t, s.client.Del(ctx, s.key("consumers")).Err())
 
-		close(g.open)
+		close(l.open)
 		s.enqueue(t, message("b"))
-		g.awaitUUIDs(t, "a", "b")
+		l.awaitUUIDs(t, "a", "b")
 		require.Equal(t, []string{message("a")}, s.list(t, s.key("processing:other")))
 		eventually(t, func() bool { return s.client.LLen(ctx, own).Val() == 0 })
 		require.NoError(t, s.client.ZScore(ctx, s.key("consumers"), strings.TrimPrefix(own, s.key("processing:"))).Err())
@@ -186,17 +185,17 @@ func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T)
 
 func TestTaskWhoseArrivalWentUnnoticedIsRun(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate(t)
-		work(t, newWorkingBroker(s), 2, &processor{process: g.process})
+		l := newLatch(t)
+		work(t, newWorkingBroker(s), 2, &processor{process: l.process})
 		s.enqueue(t, message("a"))
-		g.awaitUUIDs(t, "a")
+		l.awaitUUIDs(t, "a")
 		ctx := context.Background()
 		require.NoError(t, s.client.RPush(ctx, s.key("processing:"+s.consumer(t)), message("b"), message("c")).Err())
-		g.awaitUUIDs(t, "a", "b")
-		close(g.open)
-		eventually(t, func() bool { return len(g.uuids()) == 3 })
+		l.awaitUUIDs(t, "a", "b")
+		close(l.open)
+		eventually(t, func() bool { return len(l.uuids()) == 3 })
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
-		require.Len(t, g.uuids(), 3)
+		require.Len(t, l.uuids(), 3)
 	})
 }
 
@@ -207,14 +206,14 @@ func TestTaskThatKillsItsWorkersGoesToTheDeadLetters(t *testing.T) {
 		require.NoError(t, s.client.ZAdd(ctx, s.key("deliveries"), &redis.Z{Score: 2, Member: digest(message("killer"))}).Err())
 		s.dieWith(t, "dead", message("innocent"), message("killer"))
 		var seen journal
-		broker := newWorkingBroker(s, redisadapter.WithDeliveryLimit(3), redisadapter.WithDeadLetters(letters))
+		broker := newWorkingBroker(s, redisadapter.WithMaxAttempts(3), redisadapter.WithDeadLetters(letters))
 		work(t, broker, 1, &processor{process: seen.add})
 
 		seen.awaitUUIDs(t, "innocent")
 		dead := awaitLetters(t, letters, 1)
-		require.Equal(t, message("killer"), string(dead[0].Message))
+		require.Equal(t, message("killer"), string(dead[0].Body))
 		require.Equal(t, s.cnf.DefaultQueue, dead[0].Queue)
-		require.Contains(t, dead[0].Reason, redisadapter.ErrDeliveryLimit.Error())
+		require.Contains(t, dead[0].Reason, redisadapter.ErrTooManyAttempts.Error())
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
 		require.Zero(t, s.client.Exists(ctx, s.key("deliveries")).Val(), "a replayed task starts afresh")
 		require.Equal(t, []string{"innocent"}, seen.uuids())
@@ -223,34 +222,52 @@ func TestTaskThatKillsItsWorkersGoesToTheDeadLetters(t *testing.T) {
 
 func TestCopiesOfAMessageCountAsOneWhenAWorkerDies(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
-		g := newGate(t)
-		work(t, newWorkingBroker(s, redisadapter.WithDeliveryLimit(2)), 3, &processor{process: g.process})
+		l := newLatch(t)
+		work(t, newWorkingBroker(s, redisadapter.WithMaxAttempts(2)), 3, &processor{process: l.process})
 		s.dieWith(t, "dead", message("a"), message("a"), message("a"))
-		g.awaitUUIDs(t, "a", "a", "a")
+		l.awaitUUIDs(t, "a", "a", "a")
 		counted, err := s.client.ZScore(context.Background(), s.key("deliveries"), digest(message("a"))).Result()
 		require.NoError(t, err)
 		require.Equal(t, 1.0, counted)
-		close(g.open)
+		close(l.open)
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
 	})
 }
 
-func TestSuspectsRunOneAtATimeBesideTheOthers(t *testing.T) {
+// Those that have failed least often are forgotten.
+func TestFailuresAreCountedOfNoMoreThanTenThousandMessages(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		const most = 10_000
+		counted := make([]*redis.Z, most)
+		for i := range counted {
+			counted[i] = &redis.Z{Score: 2, Member: fmt.Sprint(i)}
+		}
+		require.NoError(t, s.client.ZAdd(t.Context(), s.key("deliveries"), counted...).Err())
+		broker := newWorkingBroker(s)
+		work(t, broker, 1, &processor{process: func(*tasks.Signature) error { return errors.New("no good") }})
+		s.enqueue(t, message("a"))
+		eventually(t, func() bool { return s.client.ZCard(context.Background(), s.key("deferred")).Val() == 1 })
+		require.EqualValues(t, most, s.client.ZCard(t.Context(), s.key("deliveries")).Val())
+		require.EqualValues(t, 2, s.client.ZScore(t.Context(), s.key("deliveries"), "0").Val())
+	})
+}
+
+func TestIsolatedTasksRunOneAtATimeBesideTheOthers(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		ctx := context.Background()
-		for _, suspect := range []string{"s1", "s2"} {
-			require.NoError(t, s.client.RPush(ctx, s.key("suspects"), message(suspect)).Err())
-			z := &redis.Z{Score: 2, Member: digest(message(suspect))}
+		for _, isolated := range []string{"s1", "s2"} {
+			require.NoError(t, s.client.RPush(ctx, s.key("isolated"), message(isolated)).Err())
+			z := &redis.Z{Score: 2, Member: digest(message(isolated))}
 			require.NoError(t, s.client.ZAdd(ctx, s.key("deliveries"), z).Err())
 		}
 		s.enqueue(t, message("a"), message("b"))
-		g := newGate(t)
-		work(t, newWorkingBroker(s), 4, &processor{process: g.process})
-		eventually(t, func() bool { return len(g.uuids()) == 3 })
-		require.Never(t, func() bool { return len(g.uuids()) > 3 }, glance, tick)
-		require.ElementsMatch(t, []string{"s1", "a", "b"}, g.uuids())
-		close(g.open)
-		eventually(t, func() bool { return len(g.uuids()) == 4 })
+		l := newLatch(t)
+		work(t, newWorkingBroker(s), 4, &processor{process: l.process})
+		eventually(t, func() bool { return len(l.uuids()) == 3 })
+		require.Never(t, func() bool { return len(l.uuids()) > 3 }, glance, tick)
+		require.ElementsMatch(t, []string{"s1", "a", "b"}, l.uuids())
+		close(l.open)
+		eventually(t, func() bool { return len(l.uuids()) == 4 })
 	})
 }
 
@@ -276,77 +293,14 @@ func TestTaskThatWasNotProcessedToItsEndComesAgainUnaltered(t *testing.T) {
 	})
 }
 
-func TestTaskThatIsPutBackTooOftenGoesToTheDeadLetters(t *testing.T) {
-	onEveryTopology(t, func(t *testing.T, s *site) {
-		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
-		var seen journal
-		work(t, newWorkingBroker(s, redisadapter.WithDeliveryLimit(2)), 1, &processor{process: func(signature *tasks.Signature) error {
-			return errors.Join(seen.add(signature), errors.New("backend down"))
-		}})
-		s.enqueue(t, message("a"))
-		dead := awaitLetters(t, letters, 1)
-		require.Equal(t, message("a"), string(dead[0].Message))
-		require.Contains(t, dead[0].Reason, "backend down")
-		require.Equal(t, []string{"a", "a"}, seen.uuids())
-		eventually(t, func() bool { return len(s.processing(t)) == 0 })
-		require.Zero(t, s.client.Exists(context.Background(), s.key("deliveries"), s.key("deferred")).Val())
-	})
-}
-
-func TestFailedTaskThatIsNotToBeDeletedGoesToTheDeadLetters(t *testing.T) {
-	onEveryRedis(t, func(t *testing.T, s *site) {
-		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
-		work(t, newWorkingBroker(s), 1, &processor{process: func(*tasks.Signature) error { return errs.ErrStopTaskDeletion }})
-		s.enqueue(t, message("a"))
-		require.Equal(t, "a", awaitLetters(t, letters, 1)[0].Signature.UUID)
-	})
-}
-
-func TestPanicStopsNeitherWorkerNorTask(t *testing.T) {
-	s, _ := embedded(t)
-	logs := captureLogs(t)
-	var panicked atomic.Bool
-	var seen journal
-	broker := newWorkingBroker(s)
-	ended := work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
-		if panicked.CompareAndSwap(false, true) {
-			panic("secret")
-		}
-		return seen.add(signature)
-	}})
-	s.enqueue(t, message("a"), message("b"))
-	seen.awaitUUIDs(t, "b", "a")
-	broker.StopConsuming()
-	eventually(t, closed(ended))
-	require.NotContains(t, logs.String(), "secret")
-	require.Contains(t, logs.String(), "panicked")
-}
-
-func TestMessagesThatAreNoTasksGoToTheDeadLettersByteForByte(t *testing.T) {
-	onEveryTopology(t, func(t *testing.T, s *site) {
-		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
-		garbage := []string{"", "garbage", "null", "{}", `{"Name":1}`, "[]", "\xff\x00"}
-		s.enqueue(t, garbage...)
-		work(t, newWorkingBroker(s), 1, &processor{})
-		var got []string
-		for _, letter := range awaitLetters(t, letters, len(garbage)) {
-			got = append(got, string(letter.Message))
-			require.Nil(t, letter.Signature)
-			require.Contains(t, letter.Reason, redisadapter.ErrNoTask.Error())
-		}
-		require.Equal(t, garbage, got)
-		eventually(t, func() bool { return len(s.processing(t)) == 0 })
-	})
-}
-
-func TestStopGivesBackWhatWasNotBegun(t *testing.T) {
+func TestStopRequeuesWhatWasNotBegun(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		ctx := context.Background()
-		g := newGate(t)
+		l := newLatch(t)
 		broker := newWorkingBroker(s)
-		ended := work(t, broker, 1, &processor{process: g.process})
+		ended := work(t, broker, 1, &processor{process: l.process})
 		s.enqueue(t, message("a"))
-		g.awaitUUIDs(t, "a")
+		l.awaitUUIDs(t, "a")
 		own := s.key("processing:" + s.consumer(t))
 		s.enqueue(t, message("d"))
 		require.NoError(t, s.client.RPush(ctx, own, message("b"), message("c")).Err())
@@ -354,36 +308,16 @@ func TestStopGivesBackWhatWasNotBegun(t *testing.T) {
 		// This one returns when the broker has begun to stop.
 		_, err := broker.StartConsuming("other", 1, &processor{queue: s.name + ":other"})
 		require.NoError(t, err)
-		close(g.open)
+		close(l.open)
 		eventually(t, closed(ended))
 		require.Equal(t, []string{message("b"), message("c"), message("d")}, s.list(t, s.cnf.DefaultQueue))
 		require.Zero(t, s.client.Exists(ctx, own).Val()+s.client.Exists(ctx, s.key("consumers")).Val())
-		require.Equal(t, []string{"a"}, g.uuids())
+		require.Equal(t, []string{"a"}, l.uuids())
 	})
 }
 
-func TestOutageIsReportedOnceAndSoIsItsEnd(t *testing.T) {
-	s, server := embedded(t)
-	logs := captureLogs(t)
-	broker := newWorkingBroker(s)
-	var seen journal
-	ended := work(t, broker, 2, &processor{process: seen.add})
-	publish(t, broker, task("add", "a"))
-	seen.awaitUUIDs(t, "a")
-
-	server.SetError("LOADING Redis is loading the dataset in memory")
-	require.Never(t, func() bool { return len(seen.uuids()) > 1 }, 3*shortTimeout, tick)
-	server.SetError("")
-	publish(t, broker, task("add", "b"))
-	seen.awaitUUIDs(t, "a", "b")
-	eventually(t, func() bool { return strings.Contains(logs.String(), "redis works again") })
-	broker.StopConsuming()
-	eventually(t, closed(ended))
-	require.Equal(t, 1, strings.Count(logs.String(), "redisadapter: cannot"), logs.String())
-	require.Equal(t, 1, strings.Count(logs.String(), "redis works again"), logs.String())
-}
-
 func TestAWorkerThatMayStillBeGivenAMessageStaysKnown(t *testing.T) {
+	t.Parallel()
 	for reply, known := range map[string]bool{"lost": true, "there": false} {
 		t.Run(reply, func(t *testing.T) {
 			s, server := embedded(t)
@@ -408,4 +342,21 @@ func TestAWorkerThatMayStillBeGivenAMessageStaysKnown(t *testing.T) {
 			require.Equal(t, known, server.Exists(consumers))
 		})
 	}
+}
+
+// What goes wrong with the delayed tasks is no reason to keep others waiting.
+func TestFailedTaskComesAgainThoughDelayedTasksCannotBeRead(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		require.NoError(t, s.client.Set(t.Context(), s.cnf.Redis.DelayedTasksKey, "no sorted set", 0).Err())
+		broker := newWorkingBroker(s, redisadapter.WithBackoff(time.Millisecond, time.Millisecond))
+		var seen journal
+		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+			if _ = seen.add(signature); len(seen.uuids()) == 1 {
+				return errors.New("no good")
+			}
+			return nil
+		}})
+		s.enqueue(t, message("a"))
+		seen.awaitUUIDs(t, "a", "a")
+	})
 }

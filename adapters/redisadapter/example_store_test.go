@@ -45,4 +45,6 @@ func ExampleNewClusterClient() {
 	broker, backend := redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client)
 	server := machinery.NewServer(cnf, broker, backend, lock.New())
 	fmt.Println(server.GetConfig().DefaultQueue)
+
+	// Output: machinery_tasks
 }

@@ -102,11 +102,14 @@ func ExampleNewDeadLetters() {
 	client := redis.NewClient(&redis.Options{Addr: embedded.Addr()})
 	defer client.Close()
 
-	letters := redisadapter.NewDeadLetters(client, "dead_letters", redisadapter.KeepDeadLetters(1000))
+	letters := redisadapter.NewDeadLetters(client, "dead_letters",
+		redisadapter.WithMaxDeadLetters(1000),
+		redisadapter.WithReplayQueues("machinery_tasks"),
+	)
 	cnf := &config.Config{DefaultQueue: "machinery_tasks"}
 	broker := redisadapter.NewBroker(cnf, client,
 		redisadapter.WithDeadLetters(letters),
-		redisadapter.WithDeliveryLimit(5),
+		redisadapter.WithMaxAttempts(5),
 	)
 
 	ctx := context.Background()
@@ -114,12 +117,11 @@ func ExampleNewDeadLetters() {
 	if err := letters.Push(ctx, signature, errors.New("could not be restored")); err != nil {
 		panic(err)
 	}
-	list, err := letters.List(ctx, "", 10)
-	if err != nil {
-		panic(err)
-	}
-	for _, letter := range list {
-		fmt.Println(letter.Signature.UUID, letter.Reason)
+	for letter, err := range letters.All(ctx) {
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(letter.UUID, letter.Reason)
 	}
 	replayed, err := letters.ReplayAll(ctx)
 	if err != nil {

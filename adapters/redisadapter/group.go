@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -22,36 +23,71 @@ func (b *backend) InitGroup(groupUUID string, taskUUIDs []string) error {
 	if err != nil {
 		return fmt.Errorf("encode group %s: %w", groupUUID, err)
 	}
+	b.groups.forget(groupUUID)
 	return b.set(groupUUID, encoded)
 }
 
-// glanceLength is how many states GroupCompleted asks for at a time. Each member of a chord asks when it has
-// succeeded: if each read the states of all, a chord of a thousand members would read a million.
-const glanceLength = 64
+// groupChunk is how many states are asked for at a time, so that replies stay short.
+const groupChunk = 64
 
-// GroupCompleted tells whether all tasks of a group have ended, well or badly. The error is redis.Nil, wrapped, where
-// the group or one of its states is not kept.
+// GroupCompleted reports whether all tasks of a group have ended, well or badly. Where the group or one of its states
+// is not kept, the chord fails with ErrGroupGone, or the error is redis.Nil, wrapped, if it was not a worker of this
+// process that asked.
 func (b *backend) GroupCompleted(groupUUID string, groupTaskCount int) (bool, error) {
-	group, err := b.getGroup(groupUUID)
+	completed, err := isCompleted(b, groupUUID, groupTaskCount)
 	if err != nil {
+		err = b.failChord(groupUUID, err)
+	}
+	if !completed {
+		b.ending.leave(groupUUID)
+	}
+	return completed, err
+}
+
+// isCompleted has the states at hand where it returns true first: Machinery asks for them when it is to send the
+// callback, and drops that where it cannot read them.
+func isCompleted(b *backend, groupUUID string, groupTaskCount int) (bool, error) {
+	g := b.groups.of(groupUUID)
+	ended, err := haveEnded(b, g, groupTaskCount)
+	if isRefused(err) { // older ACL lines lack GETRANGE: then it takes the long way each time
+		g, ended, err = new(knownGroup), true, nil
+	}
+	if err != nil || !ended {
 		return false, err
 	}
-	if len(group.TaskUUIDs) != groupTaskCount {
-		return false, nil
+	g.gathering.Lock()
+	defer g.gathering.Unlock()
+	if g.gathered {
+		return true, nil
 	}
+	states, err := b.statesOfCompleted(groupUUID, groupTaskCount)
+	if states == nil {
+		b.groups.forget(groupUUID)
+		return false, err
+	}
+	b.ending.keepStates(groupUUID, states)
+	g.gathered = true
+	return true, nil
+}
+
+// statesOfCompleted returns nil for a group whose tasks have not all ended.
+func (b *backend) statesOfCompleted(groupUUID string, groupTaskCount int) ([]*tasks.TaskState, error) {
+	group, err := b.getGroup(groupUUID)
+	if err != nil || len(group.TaskUUIDs) != groupTaskCount {
+		return nil, err
+	}
+	all := make([]*tasks.TaskState, groupTaskCount)
 	// The members sent last are likely to end last.
 	for rest := group.TaskUUIDs; len(rest) > 0; {
-		at := max(0, len(rest)-glanceLength)
+		at := max(0, len(rest)-groupChunk)
 		states, err := b.getStates(groupUUID, rest[at:])
-		if err != nil {
-			return false, err
+		if err != nil || !allCompleted(states) {
+			return nil, err
 		}
-		if !allCompleted(states) {
-			return false, nil
-		}
+		copy(all[at:], states)
 		rest = rest[:at]
 	}
-	return true, nil
+	return all, nil
 }
 
 func allCompleted(states []*tasks.TaskState) bool {
@@ -61,29 +97,57 @@ func allCompleted(states []*tasks.TaskState) bool {
 // GroupTaskStates returns the states of a group's tasks, in the order of the group. The error is redis.Nil, wrapped,
 // where the group or one of its states is not kept.
 func (b *backend) GroupTaskStates(groupUUID string, _ int) ([]*tasks.TaskState, error) {
+	defer b.ending.leave(groupUUID)
+	if states := b.ending.takeStates(groupUUID); states != nil {
+		return states, nil
+	}
 	group, err := b.getGroup(groupUUID)
 	if err != nil {
 		return nil, err
 	}
-	return b.getStates(groupUUID, group.TaskUUIDs)
+	return getAllStates(b, groupUUID, group.TaskUUIDs)
+}
+
+func getAllStates(b *backend, groupUUID string, taskUUIDs []string) ([]*tasks.TaskState, error) {
+	all := make([]*tasks.TaskState, 0, len(taskUUIDs))
+	for part := range slices.Chunk(taskUUIDs, groupChunk) {
+		states, err := b.getStates(groupUUID, part)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, states...)
+	}
+	return all, nil
 }
 
 // PurgeGroupMeta forgets a group, not the states of its tasks. That there is none is no error.
 func (b *backend) PurgeGroupMeta(groupUUID string) error {
-	return b.purge(groupUUID)
+	b.groups.forget(groupUUID)
+	return errors.Join(purge(b, endedKey(groupUUID)), purge(b, groupUUID))
 }
 
 func (b *backend) getGroup(groupUUID string) (*tasks.GroupMeta, error) {
-	var text string
-	err := b.attempt(func(ctx context.Context) (err error) {
+	text, err := groupText(b, groupUUID)
+	if err != nil {
+		return nil, err
+	}
+	return decodeGroup(groupUUID, text)
+}
+
+func groupText(b *backend, groupUUID string) (text string, err error) {
+	err = b.attempt(func(ctx context.Context) (err error) {
 		text, err = b.client.Get(ctx, groupUUID).Result()
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("group %s: %w", groupUUID, err)
+		return "", fmt.Errorf("group %s: %w", groupUUID, err)
 	}
-	group, err := decode[tasks.GroupMeta](text)
-	if err != nil {
+	return text, nil
+}
+
+func decodeGroup(groupUUID, text string) (*tasks.GroupMeta, error) {
+	group := new(tasks.GroupMeta)
+	if err := json.NewDecoder(strings.NewReader(text)).Decode(group); err != nil {
 		return nil, fmt.Errorf("group %s: %w", groupUUID, err)
 	}
 	return group, nil
@@ -100,7 +164,7 @@ func (b *backend) getStates(groupUUID string, taskUUIDs []string) ([]*tasks.Task
 			return nil
 		})
 		if errors.Is(err, redis.Nil) {
-			return nil // told below, with what is missing
+			return nil // reported below, with what is missing
 		}
 		return err
 	})

@@ -18,7 +18,7 @@ import (
 
 // triggerScript flags a group and returns 1 to the call that did so, even if the call is repeated because its first
 // reply was lost.
-var triggerScript = redis.NewScript(clock + `
+var triggerScript = redis.NewScript(clock + keep + `
 local group = redis.call('GET', KEYS[1])
 if not group then
   return false
@@ -32,13 +32,13 @@ if not from then
 end
 local flag = '"ChordTriggered":true,"ChordTriggeredAt":' .. string.format('%.0f', now)
   .. ',"ChordTriggeredBy":"' .. ARGV[1] .. '"'
-redis.call('SET', KEYS[1], string.sub(group, 1, from - 1) .. flag .. string.sub(group, to + 1), 'PX', ARGV[2])
+keep(KEYS[1], string.sub(group, 1, from - 1) .. flag .. string.sub(group, to + 1), ARGV[2])
 return 1
 `)
 
 // releaseScript takes back a flag that is older than ARGV[1] milliseconds. It returns how many are left until then; no
 // more are where there is nothing, or nothing more, to take back.
-var releaseScript = redis.NewScript(clock + `
+var releaseScript = redis.NewScript(clock + keep + `
 local group = redis.call('GET', KEYS[1])
 if not group then
   return 0
@@ -51,7 +51,7 @@ local left = at + ARGV[1] - now
 if left > 0 then
   return left
 end
-redis.call('SET', KEYS[1], string.sub(group, 1, from - 1) .. '"ChordTriggered":false' .. string.sub(group, to + 1), 'PX', ARGV[2])
+keep(KEYS[1], string.sub(group, 1, from - 1) .. '"ChordTriggered":false' .. string.sub(group, to + 1), ARGV[2])
 return 0
 `)
 
@@ -60,7 +60,8 @@ const callbackPoll = 100 * time.Millisecond
 
 // TriggerChord returns true once for each group, whichever process asks: to the one that is to send the chord's
 // callback. It does so again where that process was not heard of and a member was run again: see WithCallbackTimeout.
-// The error is redis.Nil, wrapped, where the group is not kept.
+// Where the group is not kept, the chord fails with ErrGroupGone, or the error is redis.Nil, wrapped, if it was not a
+// worker of this process that asked.
 func (b *backend) TriggerChord(groupUUID string) (bool, error) {
 	call := rand.Text()
 	var triggered bool
@@ -69,9 +70,12 @@ func (b *backend) TriggerChord(groupUUID string) (bool, error) {
 		return err
 	})
 	if err != nil {
-		return false, fmt.Errorf("trigger chord of group %s: %w", groupUUID, err)
+		err = b.failChord(groupUUID, fmt.Errorf("trigger chord of group %s: %w", groupUUID, err))
 	}
-	return triggered, nil
+	if !triggered {
+		b.ending.leave(groupUUID)
+	}
+	return triggered, err
 }
 
 // resumeChord is called for a member that had succeeded before. The worker that ran it then may have died after it had
@@ -97,7 +101,7 @@ func (b *backend) resumeChord(groupUUID, callbackUUID string) error {
 func (b *backend) releaseChord(groupUUID string) (left time.Duration, err error) {
 	err = b.attempt(func(ctx context.Context) error {
 		milliseconds, err := releaseScript.Run(ctx, b.client, []string{groupUUID},
-			b.callbackTimeout.Milliseconds(), b.expiry.Milliseconds()).Int64()
+			b.settings.callbackTimeout.Milliseconds(), b.expiry.Milliseconds()).Int64()
 		left = time.Duration(milliseconds) * time.Millisecond
 		return err
 	})

@@ -40,6 +40,16 @@ func newChord(t *testing.T, s *backendSite, backend backendsiface.Backend) (memb
 	return member, callback
 }
 
+// awaitState waits until a state is in Redis: RECEIVED is written a moment later.
+func awaitState(t *testing.T, s *backendSite, uuid, want string) {
+	t.Helper()
+	reader := redisadapter.NewBackend(s.cnf, s.client)
+	eventually(t, func() bool {
+		state, err := reader.GetState(uuid)
+		return err == nil && state.State == want
+	})
+}
+
 func triggers(t *testing.T, backend backendsiface.Backend, groupUUID string) bool {
 	t.Helper()
 	triggered, err := backend.TriggerChord(groupUUID)
@@ -76,6 +86,7 @@ func TestChordIsNotTriggeredAgainOnceItsCallbackWasReceived(t *testing.T) {
 			member, callback := newChord(t, s, backend)
 			require.NoError(t, backend.SetStatePending(callback))
 			write(t, backend, callback, state)
+			awaitState(t, s, callback.UUID, state)
 			require.NoError(t, backend.SetStateSuccess(member, nil))
 			require.False(t, triggers(t, backend, member.GroupUUID), state)
 			require.NoError(t, backend.PurgeState(member.UUID))
@@ -123,6 +134,7 @@ func TestChordIsResumedByOneOfManyMembersThatRunAgain(t *testing.T) {
 }
 
 func TestChordThatMachineryTriggeredIsLeftToIt(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
 	ours := redisadapter.NewBackend(s.cnf, s.client, redisadapter.WithCallbackTimeout(0))
 	theirs := machinerybackend.NewGR(s.cnf, []string{s.options.Addr}, s.options.DB)
@@ -136,6 +148,7 @@ func TestChordThatMachineryTriggeredIsLeftToIt(t *testing.T) {
 }
 
 func TestTriggerThatIsRepeatedForItsLostReplyStillTriggers(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
 	client.AddHook(&loseReply{})

@@ -75,6 +75,7 @@ func TestUnknownGroupIsAnError(t *testing.T) {
 }
 
 func TestPurgedGroupIsForgotten(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
 	backend := redisadapter.NewBackend(s.cnf, s.client)
 	require.NoError(t, backend.InitGroup("g", []string{"a"}))
@@ -84,6 +85,7 @@ func TestPurgedGroupIsForgotten(t *testing.T) {
 }
 
 func TestGroupWithAMissingStateIsAnError(t *testing.T) {
+	t.Parallel()
 	s, _ := embedded(t)
 	backend := redisadapter.NewBackend(s.cnf, s.client)
 	require.NoError(t, backend.InitGroup("g", []string{"a"}))

@@ -2,138 +2,122 @@ package redisadapter
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"strconv"
 	"time"
 
-	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 )
 
-const (
-	// suspectAfter is how many workers have died while they ran a message, before it runs apart from other suspects.
-	suspectAfter = 2
-	// mostCounted bounds how many messages have their failures counted. Those with the fewest are forgotten first.
-	mostCounted = 10_000
-	// countsExpire forgets all counts when no delivery has failed for so long.
-	countsExpire = 7 * 24 * time.Hour
-	// forgottenAfter is how long a dead consumer without messages is remembered: longer than a request of its own
-	// can possibly be on its way to give it one.
-	forgottenAfter = time.Hour
-)
-
-// beat notes until when the consumer is to be heard of again. It answers for how long it was silent (-1 when it was not
-// known), and which consumers are overdue.
-var beat = redis.NewScript(clock + `
-local consumers, consumer, timeout = KEYS[1], ARGV[1], tonumber(ARGV[2])
+// beat notes until when the consumer is to be heard of again. It answers with the milliseconds since it was heard of
+// (-1 when it was not known), how many messages it has and how many are isolated, and which consumers are overdue. It
+// keeps the consumer's report, and counts what it has done.
+var beat = redis.NewScript(clock + whenFull + countDone + `
+local consumers, processing, isolated, deferred, report, done = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local consumer, timeout = ARGV[1], tonumber(ARGV[2])
 local due = redis.call('ZSCORE', consumers, consumer)
+-- A clock that was set back has all that was to come until then come later.
+local back = due and due - now - timeout or 0
+if back > 0 then
+	for _, key in ipairs({consumers, deferred}) do
+		local late = redis.call('ZRANGEBYSCORE', key, string.format('(%.0f', now + back / 2), '+inf')
+		for _, member in ipairs(late) do
+			redis.call('ZINCRBY', key, -back, member)
+		end
+	end
+end
 redis.call('ZADD', consumers, string.format('%.0f', now + timeout), consumer)
+countDone(done, report, ARGV[5], ARGV[6])
+redis.call('SET', report, ARGV[3], 'PX', ARGV[4])
 local reply = redis.call('ZRANGEBYSCORE', consumers, '-inf', string.format('(%.0f', now))
 table.insert(reply, 1, due and math.max(now + timeout - due, 0) or -1)
+table.insert(reply, 2, tostring(redis.call('LLEN', processing)))
+table.insert(reply, 3, tostring(redis.call('LLEN', isolated)))
 return reply
 `)
 
-// takeOver returns what an overdue consumer has, oldest first, to the head of the queue, and counts that as a failure of
-// each message; once for all copies of one. Those that failed often go to the suspects. It does nothing for a consumer
-// that was heard of meanwhile. It pushes first, because a script that fails keeps what it did so far.
-var takeOver = redis.NewScript(clock + `
-local processing, queue, consumers, deliveries, suspects = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local consumer, suspectAfter = ARGV[1], tonumber(ARGV[2])
-local mostCounted, countsExpire, forgottenAfter = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+// heartbeat says that a consumer lives, and has the tasks of those reclaimed that do not.
+type heartbeat struct {
+	processing *processing
+	reclaimer  *reclaimer
+	reporter   *reporter
+	liveness   liveness
+	outage     *delivery.Outage
+	logger     *slog.Logger // has the queue
+}
 
-local due = redis.call('ZSCORE', consumers, consumer)
-if not due or now <= tonumber(due) then
-	return 0
-end
-local messages = redis.call('LRANGE', processing, 0, -1)
-if #messages == 0 then
-	if now - due > forgottenAfter then
-		redis.call('ZREM', consumers, consumer)
-	end
-	return 0
-end
-local failures = {}
-for i = #messages, 1, -1 do
-	local digest = redis.sha1hex(messages[i])
-	failures[digest] = failures[digest] or tonumber(redis.call('ZINCRBY', deliveries, 1, digest))
-	local target = failures[digest] >= suspectAfter and suspects or queue
-	redis.call('LPUSH', target, messages[i])
-end
-redis.call('ZREMRANGEBYRANK', deliveries, 0, -mostCounted - 1)
-redis.call('PEXPIRE', deliveries, countsExpire)
-redis.call('DEL', processing)
-return #messages
-`)
+// waiting says how many messages Redis has for a consumer: taken by it, and isolated ones, which are for any.
+type waiting struct{ taken, isolated int }
 
-// keep says that the consumer lives, takes over from those that do not, and acknowledges what is done while nothing is
-// fetched, until the consumer is idle.
-func (c *consumer) keep(idle <-chan struct{}) {
-	beats := time.NewTicker(c.heartbeatTimeout / beatsPerTimeout)
+// beaten is what a heartbeat has found.
+type beaten struct {
+	overdue []string // other consumers
+	waiting waiting
+}
+
+// run beats until the consumer is idle. Each time it asks before how many messages the consumer has, and tells after
+// how many Redis has found.
+func (h *heartbeat) run(idle <-chan struct{}, f *fetcher) {
+	beats := time.NewTicker(h.liveness.timeout / beatsPerTimeout)
 	defer beats.Stop()
-	var pauses backoff
-	var again <-chan time.Time
 	for {
 		select {
 		case <-idle:
 			return
 		case <-beats.C:
-			err := c.tendOthers()
-			c.trouble.note("keep the heartbeat on "+c.keys.queue, err)
-			c.sweepDue.Store(true)
-			continue
-		case <-c.holdings.ackDue:
-		case <-again:
+			had := copies(f.inFlight.snapshot())
+			began := h.outage.Begin()
+			found, err := h.beatAndReclaim()
+			h.outage.Note("keep the heartbeat on "+h.processing.keys.queue, began, err)
+			f.foundByHeartbeat(found, had, err)
 		}
-		err := c.acknowledge(context.Background(), c.holdings.takeDoneWhileAway())
-		c.trouble.note(c.working(), err)
-		if again = nil; err != nil {
-			again = time.After(pauses.next())
-			continue
-		}
-		pauses.reset()
 	}
 }
 
 // register makes the consumer known, for the first time or anew.
-func (c *consumer) register() error {
-	_, err := c.beat()
+func (h *heartbeat) register() error {
+	_, err := h.beat()
 	return err
 }
 
-// beat returns who is silent.
-func (c *consumer) beat() ([]string, error) {
+func (h *heartbeat) beat() (beaten, error) {
 	now := time.Now()
-	reply := beat.Run(context.Background(), c.client, []string{c.keys.consumers}, c.id, c.heartbeatTimeout.Milliseconds())
-	silent, others, err := numbered(reply)
+	p := h.processing
+	total, counted := p.done.get()
+	report, expiry := h.reporter.report(total)
+	keys := []string{p.keys.consumers, p.key, p.keys.isolated, p.keys.deferred, p.keys.report(p.consumer), p.keys.done}
+	reply := beat.Run(context.Background(), p.client, keys, p.consumer, h.liveness.timeout.Milliseconds(),
+		report, expiry.Milliseconds(), total, counted)
+	since, found, err := numbered(reply)
 	if err != nil {
-		return nil, err
+		return beaten{}, err
 	}
-	if c.silence.end(now, time.Duration(silent)*time.Millisecond) {
-		log.WARNING.Printf("redisadapter: this worker was silent for too long, its tasks on %s may run elsewhere too",
-			c.keys.queue)
+	p.done.noteCounted(total)
+	taken, errTaken := strconv.Atoi(found[0])
+	isolated, errIsolated := strconv.Atoi(found[1])
+	if err := errors.Join(errTaken, errIsolated); err != nil {
+		return beaten{}, err
 	}
-	return others, nil
+	if h.liveness.beat(now, time.Duration(since)*time.Millisecond) {
+		h.logger.Warn("this worker missed its heartbeats, its tasks may run elsewhere too")
+	}
+	return beaten{overdue: found[2:], waiting: waiting{taken, isolated}}, nil
 }
 
-// tendOthers takes over from consumers that are silent while this one was not: had Redis been out of reach of both,
-// they would not be dead.
-func (c *consumer) tendOthers() error {
-	others, err := c.beat()
-	if err != nil || !c.silence.steady() {
-		return err
+// beatAndReclaim reclaims the tasks of consumers that are overdue while this one was not: had Redis been out of reach
+// of both, they would not be dead.
+func (h *heartbeat) beatAndReclaim() (waiting, error) {
+	found, err := h.beat()
+	if err != nil || !h.liveness.steady() {
+		return found.waiting, err
 	}
-	for _, other := range others {
-		if err := c.takeOver(other); err != nil {
-			return err
+	for _, other := range found.overdue {
+		if err := h.reclaimer.reclaim(other); err != nil {
+			return found.waiting, err
 		}
 	}
-	return nil
-}
-
-func (c *consumer) takeOver(other string) error {
-	keys := []string{c.keys.processing(other), c.keys.queue, c.keys.consumers, c.keys.deliveries, c.keys.suspects}
-	taken, err := takeOver.Run(context.Background(), c.client, keys, other,
-		min(suspectAfter, c.deliveryLimit), mostCounted, countsExpire.Milliseconds(), forgottenAfter.Milliseconds()).Int()
-	if taken > 0 {
-		log.WARNING.Printf("redisadapter: a worker fell silent, put %d tasks of its back on %s", taken, c.keys.queue)
-	}
-	return err
+	return found.waiting, nil
 }

@@ -27,6 +27,7 @@ var machineryBrokers = map[string]func(s *site) brokersiface.Broker{
 
 // Both kinds of workers take from one queue what both kinds of brokers have sent, at once and delayed.
 func TestMixedFleetDoesEachTaskOnce(t *testing.T) {
+	t.Parallel()
 	const many = 200
 	for name, newTheirs := range machineryBrokers {
 		t.Run(name, func(t *testing.T) {
@@ -48,9 +49,9 @@ func TestMixedFleetDoesEachTaskOnce(t *testing.T) {
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				_, _ = theirs.StartConsuming("theirs", 2, slowly(&theirsSeen))
+				_, _ = theirs.StartConsuming("theirs", 2, untilBothWork(t, &theirsSeen, &oursSeen))
 			}()
-			work(t, ours, 2, slowly(&oursSeen))
+			work(t, ours, 2, untilBothWork(t, &oursSeen, &theirsSeen))
 
 			counts := func() map[string]int {
 				found := make(map[string]int)
@@ -69,15 +70,19 @@ func TestMixedFleetDoesEachTaskOnce(t *testing.T) {
 	}
 }
 
-// slowly leaves something for others.
-func slowly(seen *journal) *processor {
+// untilBothWork has no task end before the other kind of worker has one too.
+func untilBothWork(t *testing.T, seen, others *journal) *processor {
 	return &processor{process: func(signature *tasks.Signature) error {
-		time.Sleep(tick)
-		return seen.add(signature)
+		_ = seen.add(signature)
+		for len(others.uuids()) == 0 && t.Context().Err() == nil {
+			time.Sleep(tick)
+		}
+		return nil
 	}}
 }
 
 func TestMachinerysWorkerRunsWhatOursGivesBack(t *testing.T) {
+	t.Parallel()
 	for name, newTheirs := range machineryBrokers {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, realRedis(t))

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/go-redis/redis/v8"
 )
 
-// errSilent is returned to those who want notifications from a backend without.
-var errSilent = errors.New("this backend was made with WithoutNotifications")
+// errNoNotifications is returned to those who want notifications from a backend without.
+var errNoNotifications = errors.New("this backend was made with WithoutNotifications")
 
 // endChannel is where a message is published when a task ends.
 func endChannel(taskUUID string) string { return "machinery:end:" + taskUUID }
@@ -20,8 +19,11 @@ func endChannel(taskUUID string) string { return "machinery:end:" + taskUUID }
 // the connection was lost: the task may have ended before. It fails with ctx, and on a backend made with
 // WithoutNotifications.
 func (b *backend) NotifyEnd(ctx context.Context, uuids ...string) (<-chan struct{}, error) {
-	if b.silent {
-		return nil, errSilent
+	if b.settings.invalid != nil {
+		return nil, b.settings.invalid
+	}
+	if b.settings.withoutNotifications {
+		return nil, errNoNotifications
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -29,43 +31,50 @@ func (b *backend) NotifyEnd(ctx context.Context, uuids ...string) (<-chan struct
 	return b.notifier.await(ctx, uuids), nil
 }
 
-// linger is how long the connection stays open for the next one who waits.
-const linger = 200 * time.Millisecond
-
-// notifier passes messages from Redis on to those who wait for them. One goroutine does so while anybody waits.
+// notifier passes messages from Redis on to those who wait for them, over one connection while anybody waits.
 type notifier struct {
 	client redis.UniversalClient
 
-	mu      sync.Mutex
-	waiting map[string]map[chan struct{}]bool // by name of the Redis channel; nil while no goroutine runs
-	stale   map[string]bool                   // names whose subscription may have to begin or end
-	changed chan struct{}                     // has a value when there are stale names
+	mu       sync.Mutex
+	waiting  map[string]map[chan struct{}]bool // by name of the Redis channel; nil while there is no listener
+	stale    map[string]bool                   // names whose subscription may have to begin or end
+	listener *listener
 }
 
 // await enters a waiter, who leaves when ctx is done.
 func (n *notifier) await(ctx context.Context, uuids []string) <-chan struct{} {
 	hints := make(chan struct{}, 1)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.waiting == nil {
-		n.waiting, n.stale = make(map[string]map[chan struct{}]bool), make(map[string]bool)
-		n.changed = make(chan struct{}, 1)
-		go n.run(n.changed)
-	}
-	for _, uuid := range uuids {
-		name := endChannel(uuid)
-		if n.waiting[name] == nil {
-			n.waiting[name] = make(map[chan struct{}]bool)
-			n.change(name)
-		} else {
-			hint(hints) // the subscription may have begun, and the task may have ended since
-		}
-		n.waiting[name][hints] = true
+	listener, begin := n.enter(hints, uuids)
+	if begin {
+		listener.follow()
 	}
 	context.AfterFunc(ctx, func() { n.leave(hints, uuids) })
 	return hints
 }
 
+// enter reports whether subscriptions have to begin.
+func (n *notifier) enter(hints chan struct{}, uuids []string) (_ *listener, begin bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.waiting == nil {
+		n.waiting, n.stale = make(map[string]map[chan struct{}]bool), make(map[string]bool)
+		n.listener = newListener(n)
+		go n.listener.run()
+	}
+	for _, uuid := range uuids {
+		name := endChannel(uuid)
+		if n.waiting[name] == nil {
+			n.waiting[name] = make(map[chan struct{}]bool)
+			n.stale[name], begin = true, true
+		} else {
+			signal(hints) // the subscription may have begun, and the task may have ended since
+		}
+		n.waiting[name][hints] = true
+	}
+	return n.listener, begin
+}
+
+// leave leaves subscriptions to the listener, which ends many at once.
 func (n *notifier) leave(hints chan struct{}, uuids []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -74,76 +83,44 @@ func (n *notifier) leave(hints chan struct{}, uuids []string) {
 		delete(n.waiting[name], hints)
 		if len(n.waiting[name]) == 0 {
 			delete(n.waiting, name)
-			n.change(name)
+			n.stale[name] = true
 		}
 	}
-}
-
-// change is called with the lock held.
-func (n *notifier) change(name string) {
-	n.stale[name] = true
-	hint(n.changed)
-}
-
-// hint leaves a value in a channel that has room for one.
-func hint(channel chan struct{}) {
-	select {
-	case channel <- struct{}{}:
-	default:
+	if len(n.stale) >= manyStale {
+		signal(n.listener.changed)
 	}
 }
 
-// run subscribes to what is waited for and passes messages on, until nobody has waited for a while.
-func (n *notifier) run(changed <-chan struct{}) {
-	ctx := context.Background()
-	subscription := n.client.Subscribe(ctx)
-	defer subscription.Close()
-	messages := subscription.ChannelWithSubscriptions(ctx, 100)
-	idle := time.NewTimer(linger)
-	defer idle.Stop()
-	followed := make(map[string]bool)
-	for {
-		select {
-		case <-changed:
-			n.follow(ctx, subscription, followed)
-			idle.Reset(linger)
-		case message, open := <-messages:
-			if !open {
-				messages = nil // the client was closed
-			}
-			n.pass(message)
-		case <-idle.C:
-			if n.end() {
-				return
-			}
-			idle.Reset(linger)
-		}
-	}
-}
-
-// follow begins and ends subscriptions. Errors need no answer: the client subscribes anew when it has connected.
-func (n *notifier) follow(ctx context.Context, subscription *redis.PubSub, followed map[string]bool) {
-	var begin, end []string
+// takeStale returns the names whose subscriptions are to begin and to end, of which it has those followed that are in
+// the map, and changes that. Those are left to another time that could end, unless all are wanted.
+func (n *notifier) takeStale(followed map[string]bool, all bool) (begin, end []string) {
 	n.mu.Lock()
+	defer n.mu.Unlock()
+	all = all || len(n.stale) >= manyStale
 	for name := range n.stale {
-		switch {
-		case n.waiting[name] != nil && !followed[name]:
+		switch awaited := n.waiting[name] != nil; {
+		case awaited && !followed[name]:
 			followed[name] = true
 			begin = append(begin, name)
-		case n.waiting[name] == nil && followed[name]:
+		case awaited:
+			n.hint(name) // somebody else's subscription has not ended yet, and is as good as a new one
+		case !all && followed[name]:
+			continue
+		case followed[name]:
 			delete(followed, name)
 			end = append(end, name)
-		case n.waiting[name] != nil:
-			n.hint(name) // somebody else's subscription has not ended yet, and is as good as a new one
 		}
+		delete(n.stale, name)
 	}
-	clear(n.stale)
-	n.mu.Unlock()
-	if len(end) > 0 {
-		_ = subscription.Unsubscribe(ctx, end...)
-	}
-	if len(begin) > 0 {
-		_ = subscription.Subscribe(ctx, begin...)
+	return begin, end
+}
+
+// beginAnew has all that is waited for subscribed to again.
+func (n *notifier) beginAnew() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for name := range n.waiting {
+		n.stale[name] = true
 	}
 }
 
@@ -161,11 +138,11 @@ func (n *notifier) pass(message any) {
 // hint is called with the lock held.
 func (n *notifier) hint(name string) {
 	for hints := range n.waiting[name] {
-		hint(hints)
+		signal(hints)
 	}
 }
 
-// end is true where nobody waits: the next one starts a goroutine of its own.
+// end is true where nobody waits: the next one starts a listener of its own.
 func (n *notifier) end() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -90,6 +90,7 @@ func quiet(hints <-chan struct{}) bool {
 }
 
 func TestSecondWhoWaitsIsToldToLookOnce(t *testing.T) {
+	t.Parallel()
 	backend := redisadapter.NewBackend(newConfig(), dial(t, miniredis.RunT(t)))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -100,7 +101,20 @@ func TestSecondWhoWaitsIsToldToLookOnce(t *testing.T) {
 	eventually(t, closed(second))
 }
 
+func TestWhoWaitsAgainIsToldByTheSubscriptionThatHasNotEnded(t *testing.T) {
+	t.Parallel()
+	backend := redisadapter.NewBackend(newConfig(), dial(t, miniredis.RunT(t)))
+	for range 3 {
+		ctx, cancel := context.WithCancel(t.Context())
+		hints := listen(t, ctx, backend, "a")
+		write(t, backend, task("add", "a"), tasks.StateSuccess)
+		eventually(t, closed(hints))
+		cancel()
+	}
+}
+
 func TestHintComesAfterTheConnectionWasLost(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, realRedis(t))
 	backend := redisadapter.NewBackend(s.cnf, s.client)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -134,6 +148,7 @@ func subscriptions(t *testing.T, client redis.UniversalClient, name string) (lin
 }
 
 func TestAllWhoWaitShareOneConnectionAndItEndsWithTheLast(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, realRedis(t))
 	backend := redisadapter.NewBackend(s.cnf, s.client)
 	contexts := make([]context.CancelFunc, 50)
@@ -175,6 +190,7 @@ func TestBackendWithoutNotificationsSaysSo(t *testing.T) {
 }
 
 func TestNobodyIsNotifiedAfterTheContextEnded(t *testing.T) {
+	t.Parallel()
 	backend := redisadapter.NewBackend(newConfig(), dial(t, miniredis.RunT(t)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -183,6 +199,7 @@ func TestNobodyIsNotifiedAfterTheContextEnded(t *testing.T) {
 }
 
 func TestWaitingOutlivesAClosedClient(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	backend := redisadapter.NewBackend(newConfig(), client)
@@ -194,6 +211,7 @@ func TestWaitingOutlivesAClosedClient(t *testing.T) {
 }
 
 func TestStateIsWrittenWhereThereIsNoRightToPublish(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, realRedis(t))
 	ctx := t.Context()
 	require.NoError(t, s.client.Do(ctx, "acl", "setuser", s.name, "on", "nopass", "~*", "+@all", "-publish", "resetchannels").Err())

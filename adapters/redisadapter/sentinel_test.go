@@ -26,6 +26,7 @@ import (
 // tasks that are counted here are those that the replica is known to have. What happens to them during and after the
 // failover must not be lost, and whoever waits for their results must get them.
 func TestFailoverLosesNoTaskThatWasReplicated(t *testing.T) {
+	t.Parallel()
 	const count = 200
 	sentinel := services.OwnRedisSentinel(t)
 	client := redis.NewFailoverClient(&redis.FailoverOptions{

@@ -6,11 +6,12 @@ import (
 	"github.com/RichardKnop/machinery/v2/config"
 )
 
-// Machinery's own values, so that a fleet of both kinds of workers behaves alike.
 const (
-	defaultDelayedTasksKey   = "delayed_tasks"
-	defaultPollPeriod        = time.Second
-	defaultDelayedPollPeriod = 500 * time.Millisecond
+	// defaultDelayedTasksKey and defaultPollPeriod are Machinery's, so that a fleet of both kinds of workers behaves alike.
+	defaultDelayedTasksKey = "delayed_tasks"
+	defaultPollPeriod      = time.Second
+	// defaultDelayedPollPeriod is twice Machinery's: to look for delayed tasks is most of what an idle worker asks for.
+	defaultDelayedPollPeriod = time.Second
 )
 
 func delayedTasksKey(cnf *config.Config) string {
@@ -20,6 +21,7 @@ func delayedTasksKey(cnf *config.Config) string {
 	return cnf.Redis.DelayedTasksKey
 }
 
+// pollPeriod is for how long a worker waits whose PreConsumeHandler refuses. Waiting for tasks is up to Redis.
 func pollPeriod(cnf *config.Config) time.Duration {
 	if cnf.Redis == nil || cnf.Redis.NormalTasksPollPeriod <= 0 {
 		return defaultPollPeriod
@@ -27,6 +29,7 @@ func pollPeriod(cnf *config.Config) time.Duration {
 	return time.Duration(cnf.Redis.NormalTasksPollPeriod) * time.Millisecond
 }
 
+// delayedPollPeriod is at most between two looks of a worker at the delayed tasks: others may delay tasks without telling.
 func delayedPollPeriod(cnf *config.Config) time.Duration {
 	if cnf.Redis == nil || cnf.Redis.DelayedTasksPollPeriod <= 0 {
 		return defaultDelayedPollPeriod
@@ -34,9 +37,13 @@ func delayedPollPeriod(cnf *config.Config) time.Duration {
 	return time.Duration(cnf.Redis.DelayedTasksPollPeriod) * time.Millisecond
 }
 
+// resultExpiry returns 0 for results that never expire.
 func resultExpiry(cnf *config.Config) time.Duration {
 	if cnf.ResultsExpireIn == 0 {
 		return config.DefaultResultsExpireIn * time.Second
+	}
+	if cnf.ResultsExpireIn < 0 {
+		return 0
 	}
 	return time.Duration(cnf.ResultsExpireIn) * time.Second
 }

@@ -2,44 +2,63 @@ package redisadapter
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 
-	"github.com/RichardKnop/machinery/v2/log"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/taskjson"
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 // SetStatePending notes that the task was sent. Whatever state a task of that UUID had is forgotten.
 func (b *backend) SetStatePending(signature *tasks.Signature) error {
-	encoded, err := json.Marshal(tasks.NewPendingTaskState(signature))
+	encoded, err := taskjson.MarshalState(tasks.NewPendingTaskState(signature))
 	if err != nil {
 		return fmt.Errorf("encode state of task %s: %w", signature.UUID, err)
 	}
-	b.received.take(signature.UUID)
-	return b.set(signature.UUID, encoded)
+	b.unwritten.take(signature.UUID)
+	return writePending(b, signature, encoded)
 }
 
 // SetStateReceived notes that a worker has the task, unless it was started or has ended. It is written a moment later,
-// or by GetState, and not at all if the worker has started the task by then; so it cannot fail.
+// or by GetState, and not at all if the task has ended by then; so Redis' errors are only logged.
 func (b *backend) SetStateReceived(signature *tasks.Signature) error {
-	b.received.put(signature, func(u *unwritten) {
-		if err := b.writeReceived(u); err != nil {
-			log.WARNING.Printf("redisadapter: could not note that task %q was received", u.signature.UUID)
+	if b.settings.invalid != nil {
+		return b.settings.invalid
+	}
+	state := tasks.NewReceivedTaskState(signature)
+	state.TaskName = signature.Name
+	b.unwritten.put(state, b.expiryOf(signature), func(u *unwritten) {
+		if err := b.writeUnwritten(u); err != nil {
+			b.settings.logger.Warn("state could not be written",
+				"task", u.state.TaskName, "uuid", u.state.TaskUUID, "state", u.state.State, "error", err)
 		}
 	})
 	return nil
 }
 
-func (b *backend) writeReceived(u *unwritten) error {
-	_, err := b.write(u.signature, u.state)
+func (b *backend) writeUnwritten(u *unwritten) error {
+	_, err := b.write(u.state, u.expiry)
 	return err
 }
 
-// SetStateStarted notes that a worker runs the task, unless it has ended.
+// SetStateStarted notes that a worker runs the task, unless it has ended. Where RECEIVED was not written yet it is
+// written as that is, if the task came from the same Redis, and that works: a worker must not begin tasks while it
+// cannot write how they end.
 func (b *backend) SetStateStarted(signature *tasks.Signature) error {
+	if !b.failing.Load() && delivered(b, signature) && b.unwritten.follow(signature.UUID, tasks.StateStarted) {
+		return nil
+	}
 	_, err := b.advance(signature, tasks.NewStartedTaskState(signature))
 	return err
+}
+
+// delivered reports whether a worker has taken the task from the Redis that keeps its state.
+func delivered(b *backend, signature *tasks.Signature) bool {
+	return delivery.SentFor(context.Background(), signature).TakenFrom(b.identity)
 }
 
 // SetStateRetry notes that the task failed and will be sent again, unless it has ended.
@@ -51,46 +70,58 @@ func (b *backend) SetStateRetry(signature *tasks.Signature) error {
 // SetStateSuccess notes the results of the task. If it is a member of a chord that was run to its end before, it may
 // wait for the callback timeout: see WithCallbackTimeout.
 func (b *backend) SetStateSuccess(signature *tasks.Signature, results []*tasks.TaskResult) error {
-	before, err := b.advance(signature, tasks.NewSuccessTaskState(signature, results))
-	if err != nil {
+	before, err := end(b, signature, tasks.NewSuccessTaskState(signature, results))
+	if err != nil || !isMember(signature) {
 		return err
 	}
-	if before == tasks.StateSuccess && signature.ChordCallback != nil {
-		return b.resumeChord(signature.GroupUUID, signature.ChordCallback.UUID)
+	if before == tasks.StateSuccess {
+		b.groups.forget(signature.GroupUUID)
+		if err := b.resumeChord(signature.GroupUUID, signature.ChordCallback.UUID); err != nil {
+			return err
+		}
 	}
+	b.ending.enter(signature)
 	return nil
 }
 
 // SetStateFailure notes why the task failed for good, unless it has succeeded.
 func (b *backend) SetStateFailure(signature *tasks.Signature, reason string) error {
-	_, err := b.advance(signature, tasks.NewFailureTaskState(signature, reason))
+	_, err := end(b, signature, tasks.NewFailureTaskState(signature, reason))
 	return err
 }
 
 // GetState returns the last state of a task. Numbers in results are json.Number. The error is redis.Nil, wrapped,
-// where no state is kept.
+// where no state is kept, and middleware.ErrStateGone too.
 func (b *backend) GetState(taskUUID string) (*tasks.TaskState, error) {
-	if u := b.received.take(taskUUID); u != nil {
-		if err := b.writeReceived(u); err != nil {
+	if b.settings.invalid != nil {
+		return nil, b.settings.invalid
+	}
+	if u := b.unwritten.take(taskUUID); u != nil {
+		if err := b.writeUnwritten(u); err != nil {
 			return nil, err
 		}
 	}
+	announced.hurry(taskUUID, b)
 	reply := b.client.Get(context.Background(), taskUUID)
 	return readState(taskUUID, reply)
 }
 
 // PurgeState forgets the state of a task. That there is none is no error.
 func (b *backend) PurgeState(taskUUID string) error {
-	b.received.take(taskUUID)
-	return b.purge(taskUUID)
+	b.unwritten.take(taskUUID)
+	announced.take(taskUUID, b.identity)
+	return purge(b, taskUUID)
 }
 
 func readState(taskUUID string, reply *redis.StringCmd) (*tasks.TaskState, error) {
-	text, err := reply.Result()
+	text, err := reply.Bytes()
+	if errors.Is(err, redis.Nil) {
+		return nil, fmt.Errorf("%w: task %s: %w", middleware.ErrStateGone, taskUUID, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state of task %s: %w", taskUUID, err)
 	}
-	state, err := decode[tasks.TaskState](text)
+	state, err := taskjson.UnmarshalState(text)
 	if err != nil {
 		return nil, fmt.Errorf("state of task %s: %w", taskUUID, err)
 	}

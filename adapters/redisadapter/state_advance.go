@@ -3,39 +3,60 @@ package redisadapter
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/go-redis/redis/v8"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/taskjson"
 )
 
-// advanceScript writes a state unless the one before is to stay, and returns the latter. It only looks into the one
+// advanceFunction writes a state unless the one before is to stay, and returns the latter. It only looks into the one
 // before, and only adds to the new one when the task was made: results that pass through Lua's numbers and tables
-// would not come out as they went in.
+// would not come out as they went in. What json.Marshal has written needs no decoding: its members come in their order,
+// and no quote in a text stands without a backslash.
 //
 // Whoever may write states may lack the right to publish: that is no reason to lose the state.
-var advanceScript = redis.NewScript(`
-local stays, state, created, expiry, channel = ARGV[1], ARGV[2], '"0001-01-01T00:00:00Z"', ARGV[3], ARGV[4]
-local name = ''
-local text = redis.call('GET', KEYS[1])
-if text then
+const advanceFunction = keep + `
+local function decode(text)
   local readable, before = pcall(cjson.decode, text)
-  if readable and type(before) == 'table' then
-    name = tostring(before.State)
+  if not readable or type(before) ~= 'table' then
+    return ''
+  end
+  return tostring(before.State), type(before.CreatedAt) == 'string' and cjson.encode(before.CreatedAt)
+end
+local function nameOf(text)
+  return string.match(text, '^{"TaskUUID":"[^"\\]*","TaskName":"[^"\\]*","State":"(%u+)",')
+end
+local function advance(key, stays, state, expiry, channel)
+  local name, created = '', false
+  local text = redis.call('GET', key)
+  if text then
+    name = nameOf(text)
+    created = string.match(string.sub(text, -80), ',"CreatedAt":("[%w:.+-]*"),"TTL":%d+}$')
+    if not name or not created then
+      name, created = decode(text)
+    end
     if string.find(stays, '(' .. name .. ')', 1, true) then
       return name
     end
-    if type(before.CreatedAt) == 'string' then
-      created = cjson.encode(before.CreatedAt)
-    end
   end
+  keep(key, state .. (created or '"0001-01-01T00:00:00Z"') .. ',"TTL":0}', expiry)
+  if channel ~= '' then
+    redis.pcall('PUBLISH', channel, '')
+  end
+  return name
 end
-redis.call('SET', KEYS[1], state .. created .. ',"TTL":0}', 'PX', expiry)
-if channel ~= '' then
-  redis.pcall('PUBLISH', channel, '')
-end
-return name
+`
+
+var advanceScript = redis.NewScript(advanceFunction + "return {advance(KEYS[1], unpack(ARGV, 1, 4)), 0}")
+
+// endMemberToo advances a member of a chord that has ended, and notes that: see endMemberFunction. It is for a single
+// Redis: in a Cluster the state and the group lie in different slots.
+var endMemberToo = redis.NewScript(advanceFunction + endMemberFunction + `
+local before = advance(KEYS[1], unpack(ARGV, 1, 4))
+return {before, endMember(KEYS[2], KEYS[3], KEYS[1], ARGV[3])}
 `)
 
 // stays lists, for the states that a worker writes, what they do not take the place of.
@@ -50,30 +71,42 @@ var stays = map[string]string{
 // notCreated ends the JSON of a state that does not say when its task was made.
 var notCreated = []byte(`"0001-01-01T00:00:00Z","TTL":0}`)
 
-// advance writes a state in the place of RECEIVED, if that was not written yet.
+// advance writes a state in the place of the one before, if that was not written yet.
 func (b *backend) advance(signature *tasks.Signature, state *tasks.TaskState) (before string, err error) {
-	b.received.take(signature.UUID)
-	return b.write(signature, state)
+	b.unwritten.take(signature.UUID)
+	state.TaskName = signature.Name
+	return b.write(state, expiryOfState(b, signature, state))
 }
 
 // write writes a state unless the one before is to stay, and returns the latter's name, empty if there is none.
-func (b *backend) write(signature *tasks.Signature, state *tasks.TaskState) (before string, err error) {
-	state.TaskName = signature.Name
-	encoded, err := json.Marshal(state)
+func (b *backend) write(state *tasks.TaskState, expiry time.Duration) (before string, err error) {
+	before, _, err = writeBy(b, advanceScript, []string{state.TaskUUID}, state, expiry)
+	return before, err
+}
+
+// writeBy runs a script that writes a state, and returns what it answers with.
+func writeBy(b *backend, script *redis.Script, keys []string, state *tasks.TaskState, expiry time.Duration) (
+	before string, ended int, err error,
+) {
+	encoded, err := taskjson.MarshalState(state)
 	if err != nil {
-		return "", fmt.Errorf("encode state %s of task %s: %w", state.State, state.TaskUUID, err)
+		return "", 0, fmt.Errorf("encode state %s of task %s: %w", state.State, state.TaskUUID, err)
 	}
 	channel := ""
-	if state.IsCompleted() && !b.silent {
+	if state.IsCompleted() && !b.settings.withoutNotifications {
 		channel = endChannel(state.TaskUUID)
 	}
+	var reply []any
 	err = b.attempt(func(ctx context.Context) (err error) {
-		before, err = advanceScript.Run(ctx, b.client, []string{state.TaskUUID},
-			stays[state.State], bytes.TrimSuffix(encoded, notCreated), b.expiry.Milliseconds(), channel).Text()
+		reply, err = b.pipelines.run(ctx, script, keys,
+			stays[state.State], bytes.TrimSuffix(encoded, notCreated), expiry.Milliseconds(), channel).Slice()
 		return err
 	})
-	if err != nil {
-		return "", fmt.Errorf("write state %s of task %s: %w", state.State, state.TaskUUID, err)
+	if err == nil && len(reply) < 2 {
+		err = errShortReply
 	}
-	return before, nil
+	if err != nil {
+		return "", 0, fmt.Errorf("write state %s of task %s: %w", state.State, state.TaskUUID, err)
+	}
+	return text(reply[0]), integer(reply[1]), nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
@@ -128,6 +130,7 @@ func TestResultsComeOutAsTheyWentIn(t *testing.T) {
 }
 
 func TestResultThatJSONCannotHoldLeavesTheStateAsItWas(t *testing.T) {
+	t.Parallel()
 	backend := redisadapter.NewBackend(newConfig(), dial(t, miniredis.RunT(t)))
 	signature := task("add", "a")
 	require.NoError(t, backend.SetStateStarted(signature))
@@ -156,6 +159,7 @@ func TestStrangeContentUnderAUUIDIsReplaced(t *testing.T) {
 }
 
 func TestStateWritesOutlastAnOutage(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	client, asked := impatient(t, server)
 	backend := redisadapter.NewBackend(newConfig(), client)
@@ -201,15 +205,23 @@ func unless(ok bool) error {
 }
 
 func TestOutageIsReportedWhenItLastsTooLong(t *testing.T) {
-	server := miniredis.RunT(t)
-	client, asked := impatient(t, server)
-	backend := redisadapter.NewBackend(newConfig(), client, redisadapter.WithRetryTimeout(30*time.Millisecond))
-	server.SetError("READONLY You can't write against a read only replica.")
-	require.ErrorContains(t, backend.SetStatePending(task("add", "a")), "READONLY")
-	require.Greater(t, asked.Load(), int32(1))
+	for timeout, options := range map[time.Duration][]redisadapter.BackendOption{
+		15 * time.Second: nil,
+		time.Minute:      {redisadapter.WithRetryTimeout(time.Minute)},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			client, asked := starting(t)
+			began := time.Now()
+			err := redisadapter.NewBackend(newConfig(), client, options...).SetStatePending(task("add", "a"))
+			require.ErrorContains(t, err, "LOADING")
+			require.InDelta(t, timeout, time.Since(began), float64(time.Second))
+			require.Greater(t, *asked, 10)
+		})
+	}
 }
 
 func TestOtherErrorsAreReportedAtOnce(t *testing.T) {
+	t.Parallel()
 	server := miniredis.RunT(t)
 	client, asked := impatient(t, server)
 	backend := redisadapter.NewBackend(newConfig(), client, redisadapter.WithRetryTimeout(time.Hour))
@@ -246,5 +258,62 @@ func TestReceivedIsNotWrittenAfterWhatFollowed(t *testing.T) {
 				return err != nil || state.State != next
 			}, 3*tick, tick)
 		}
+	})
+}
+
+func TestStartedIsWrittenWhereTheTaskTakesLonger(t *testing.T) {
+	onEveryClient(t, func(t *testing.T, s *backendSite) {
+		backend, other := redisadapter.NewBackend(s.cnf, s.client), redisadapter.NewBackend(s.cnf, s.client)
+		signature := task("add", s.prefix+"takes long")
+		defer delivery.BeginFrom(s.client, t.Context(), signature).End()
+		require.NoError(t, backend.SetStatePending(signature))
+		require.NoError(t, backend.SetStateReceived(signature))
+		require.NoError(t, backend.SetStateStarted(signature))
+		eventually(t, func() bool {
+			state, err := other.GetState(signature.UUID)
+			return err == nil && state.State == tasks.StateStarted && state.TaskName == "add" && !state.CreatedAt.IsZero()
+		})
+	})
+}
+
+func TestWhoAsksTheWorkersBackendSeesThatATaskIsStarted(t *testing.T) {
+	onEveryClient(t, func(t *testing.T, s *backendSite) {
+		backend := redisadapter.NewBackend(s.cnf, s.client)
+		signature := task("add", s.prefix+"asked")
+		defer delivery.BeginFrom(s.client, t.Context(), signature).End()
+		require.NoError(t, backend.SetStateReceived(signature))
+		require.NoError(t, backend.SetStateStarted(signature))
+		state, err := backend.GetState(signature.UUID)
+		require.NoError(t, err)
+		require.Equal(t, tasks.StateStarted, state.State)
+	})
+}
+
+// A worker whose backend fails must learn of it before it runs the task.
+func TestStartedIsWrittenAtOnceWhileRedisFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, asked := starting(t)
+		backend := redisadapter.NewBackend(newConfig(), client)
+		signature := task("add", "a")
+		defer delivery.BeginFrom(client, t.Context(), signature).End()
+		require.NoError(t, backend.SetStateReceived(signature))
+		require.NoError(t, backend.SetStateStarted(signature))
+		require.Zero(t, *asked)
+		require.Error(t, backend.SetStateSuccess(signature, nil))
+		require.NoError(t, backend.SetStateReceived(signature))
+		require.ErrorContains(t, backend.SetStateStarted(signature), "LOADING")
+	})
+}
+
+// That the queue's Redis works says nothing of another one.
+func TestStartedOfATaskFromAnotherRedisIsWrittenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, _ := starting(t)
+		queue, _ := starting(t)
+		backend := redisadapter.NewBackend(newConfig(), client)
+		signature := task("add", "a")
+		defer delivery.BeginFrom(queue, t.Context(), signature).End()
+		require.NoError(t, backend.SetStateReceived(signature))
+		require.ErrorContains(t, backend.SetStateStarted(signature), "LOADING")
 	})
 }

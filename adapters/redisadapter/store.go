@@ -23,27 +23,42 @@ const (
 // refPrefix begins a reference; the digest follows in 64 lower-case hexadecimal digits.
 const refPrefix = "sha256:"
 
-// StoreOption changes how a store works.
-type StoreOption func(*Store)
+// StoreOption changes how a store works. One that cannot be meant is an ErrConfig of Put and Get.
+type StoreOption func(*Store) error
 
 // WithStorePrefix sets what the keys of payloads begin with (default machinery:payload:). All who send and receive
 // them have to agree about it.
 func WithStorePrefix(prefix string) StoreOption {
-	return func(s *Store) { s.prefix = prefix }
+	return func(s *Store) error {
+		s.prefix = prefix
+		return nil
+	}
 }
 
-// WithStoreExpiry sets for how long a payload is kept after it was last put in (default 7 days; zero or less keeps it
-// for ever). A task whose payload is gone cannot run, and a result cannot be read. So it has to be longer than all of
+// WithStoreExpiry sets for how long a payload is kept after it was last put in (default 7 days; zero keeps it for
+// ever). A task whose payload is gone cannot run, and a result cannot be read. So it has to be longer than all of
 // these together: the longest delay until an ETA, the longest wait in a queue, the pauses between all retries, the time
 // that dead letters may wait to be replayed, and, for results, ResultsExpireIn.
 func WithStoreExpiry(expiry time.Duration) StoreOption {
-	return func(s *Store) { s.expiry = max(expiry, 0) }
+	return func(s *Store) error {
+		if expiry < 0 {
+			return invalid(fmt.Sprintf("WithStoreExpiry(%v)", expiry), "it must not be negative")
+		}
+		s.expiry = expiry
+		return nil
+	}
 }
 
 // WithStoreLimit sets how many bytes a payload may have (default 64 MiB; Redis takes 512 MiB unless configured
 // otherwise).
 func WithStoreLimit(bytes int) StoreOption {
-	return func(s *Store) { s.limit = bytes }
+	return func(s *Store) error {
+		if bytes < 1 {
+			return invalid(fmt.Sprintf("WithStoreLimit(%d)", bytes), "it must be at least 1")
+		}
+		s.limit = bytes
+		return nil
+	}
 }
 
 // Store keeps payloads in Redis that are too large for a queue. It is an envelope.Store.
@@ -55,6 +70,8 @@ type Store struct {
 	prefix string
 	expiry time.Duration
 	limit  int
+	// invalid is what is wrong with the options.
+	invalid error
 }
 
 var _ envelope.Store = (*Store)(nil)
@@ -64,7 +81,7 @@ var _ envelope.Store = (*Store)(nil)
 func NewStore(client redis.UniversalClient, opts ...StoreOption) *Store {
 	s := &Store{client: client, prefix: defaultStorePrefix, expiry: defaultStoreExpiry, limit: defaultStoreLimit}
 	for _, option := range opts {
-		option(s)
+		s.invalid = errors.Join(s.invalid, option(s))
 	}
 	return s
 }
@@ -73,6 +90,9 @@ func NewStore(client redis.UniversalClient, opts ...StoreOption) *Store {
 // and what somebody may have put in its place is gone. While Redis cannot be reached it tries again for 15 s, and while
 // ctx lasts. It returns envelope.ErrLimit for a payload over the limit, and else the client's errors, wrapped.
 func (s *Store) Put(ctx context.Context, data []byte) (ref string, err error) {
+	if s.invalid != nil {
+		return "", s.invalid
+	}
 	if len(data) > s.limit {
 		return "", fmt.Errorf("store payload: %w: it has %d bytes, %d are allowed: see redisadapter.WithStoreLimit",
 			envelope.ErrLimit, len(data), s.limit)
@@ -102,6 +122,9 @@ return redis.call('GET', KEYS[1])
 // is no reference of a store and for a payload that was changed, envelope.ErrLimit for one of more than limit bytes,
 // which Redis then does not send, and else the client's errors, wrapped.
 func (s *Store) Get(ctx context.Context, ref string, limit int) ([]byte, error) {
+	if s.invalid != nil {
+		return nil, s.invalid
+	}
 	digest, err := parseRef(ref)
 	if err != nil {
 		return nil, err
@@ -115,7 +138,7 @@ func (s *Store) Get(ctx context.Context, ref string, limit int) ([]byte, error) 
 		return nil, fmt.Errorf("fetch payload: %w: it has expired (see redisadapter.WithStoreExpiry) or was evicted",
 			envelope.ErrMissingPayload)
 	}
-	if err != nil && strings.Contains(err.Error(), "WRONGTYPE") {
+	if isWrongType(err) {
 		return nil, fmt.Errorf("fetch payload: %w: %w", envelope.ErrMalformed, err)
 	}
 	if err != nil {

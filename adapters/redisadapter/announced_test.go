@@ -1,0 +1,127 @@
+package redisadapter_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/go-redis/redis/v8"
+	"github.com/stretchr/testify/require"
+
+	"github.com/RichardKnop/machinery/v2"
+	backendsiface "github.com/RichardKnop/machinery/v2/backends/iface"
+	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
+	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+)
+
+// sendingServer is a server that has sent a task already, so that its broker and backend know of each other.
+func sendingServer(t *testing.T, s *site) *machinery.Server {
+	t.Helper()
+	server := machinery.NewServer(s.cnf, redisadapter.NewBroker(s.cnf, s.client), redisadapter.NewBackend(s.cnf, s.client), eagerlock.New())
+	_, err := server.SendTask(task("add", s.name+"first"))
+	require.NoError(t, err)
+	return server
+}
+
+func stateOf(t *testing.T, backend backendsiface.Backend, uuid string) string {
+	t.Helper()
+	state, err := backend.GetState(uuid)
+	require.NoError(t, err)
+	return state.State
+}
+
+func TestTaskIsPendingWhenItWasSent(t *testing.T) {
+	onEveryTopology(t, func(t *testing.T, s *site) {
+		server, other := sendingServer(t, s), redisadapter.NewBackend(s.cnf, s.client)
+		for _, name := range []string{"plain", "delayed", "urgent", "large"} {
+			signature := task("add", s.name+name)
+			switch name {
+			case "delayed":
+				eta := time.Now().Add(time.Hour)
+				signature.ETA = &eta
+			case "urgent":
+				signature.Priority = 5
+			case "large":
+				signature.Args = []tasks.Arg{{Type: "string", Value: string(make([]byte, 1<<20))}}
+			}
+			require.NoError(t, other.SetStateSuccess(signature, nil), "a new send begins anew")
+			_, err := server.SendTask(signature)
+			require.NoError(t, err)
+			require.Equal(t, tasks.StatePending, stateOf(t, other, signature.UUID), name)
+		}
+	})
+}
+
+func TestASendIsOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	var asked counter
+	server := sendingServer(t, s)
+	_, err := server.SendTask(task("add", "second")) // Redis has the script then
+	require.NoError(t, err)
+	s.client.AddHook(&asked)
+	_, err = server.SendTask(task("add", "third"))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, asked.Load())
+}
+
+func TestPushThatIsRefusedLeavesNoState(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		server := sendingServer(t, s)
+		for name, size := range map[string]int{"short": 1, "long": 1 << 20} {
+			signature := task("add", s.name+name)
+			signature.RoutingKey = s.name + "no-list"
+			signature.Args = []tasks.Arg{{Type: "string", Value: string(make([]byte, size))}}
+			require.NoError(t, s.client.Set(t.Context(), signature.RoutingKey, "", time.Minute).Err())
+			_, err := server.SendTask(signature)
+			require.ErrorContains(t, err, "WRONGTYPE")
+			require.ErrorIs(t, s.client.Get(t.Context(), signature.UUID).Err(), redis.Nil)
+		}
+	})
+}
+
+func TestWhoAsksForATaskThatIsAboutToBeSentSeesPending(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	server := sendingServer(t, s)
+	signature := task("add", "a")
+	require.NoError(t, server.GetBackend().SetStatePending(signature))
+	require.Equal(t, tasks.StatePending, stateOf(t, server.GetBackend(), "a"))
+	require.NoError(t, server.GetBroker().Publish(context.Background(), signature))
+	require.Equal(t, tasks.StatePending, stateOf(t, server.GetBackend(), "a"))
+}
+
+// Another broker may have been given the task, and a worker may have run it already.
+func TestTaskThatIsNotPublishedIsPendingAllTheSame(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		server, other := sendingServer(t, s), redisadapter.NewBackend(s.cnf, s.client)
+		require.NoError(t, server.GetBackend().SetStatePending(task("add", s.name+"a")))
+		eventually(t, func() bool {
+			state, err := other.GetState(s.name + "a")
+			return err == nil && state.State == tasks.StatePending
+		})
+		_, err := server.SendTask(task("add", s.name+"again"))
+		require.NoError(t, err)
+		ended := task("add", s.name+"ended")
+		require.NoError(t, server.GetBackend().SetStatePending(ended))
+		require.NoError(t, other.SetStateSuccess(ended, nil))
+		require.Never(t, func() bool {
+			state, err := other.GetState(ended.UUID)
+			return err == nil && state.State != tasks.StateSuccess
+		}, glance, tick)
+	})
+}
+
+func TestBackendBesideAnotherBrokerWritesPendingAtOnce(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	backend := redisadapter.NewBackend(newConfig(), dial(t, server))
+	for range 2 {
+		require.NoError(t, backend.SetStatePending(task("add", "a")))
+		require.True(t, server.Exists("a"))
+		server.Del("a")
+	}
+}
