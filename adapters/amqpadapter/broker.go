@@ -2,74 +2,95 @@ package amqpadapter
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"sync"
-	"time"
+	"io"
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/common"
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/tasks"
-	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// broker implements Machinery's Broker. Names of tasks and the configuration are those of Machinery's own base.
+// Broker is what the brokers of NewBroker can do:
+//
+//	broker := amqpadapter.NewBroker(cnf).(amqpadapter.Broker)
+//	defer broker.Close()
+//
+// Quit stops one of its workers.
+type Broker interface {
+	brokersiface.Broker
+	// Close stops consuming as StopConsuming does, and closes the broker and its connections for good: Publish and
+	// StartConsuming return ErrClosed. It may be called more than once.
+	io.Closer
+	// PublishMany sends tasks as Publish does, each before the one before it is confirmed, which is many times faster. It
+	// returns the error of each task, nil for one that RabbitMQ keeps. A task that has to be sent again may come behind
+	// the others. SendGroup and SendChord of the middleware send the members of a group so.
+	PublishMany(ctx context.Context, signatures []*tasks.Signature) []error
+	// DeadLetters returns those of WithDeadLetters or else of the default queue. What the middleware refuses goes
+	// there, or to those of the queue that it came from, as the bytes that it came in.
+	middleware.DeadLetterBroker
+	// Redelivers returns true: WithMaxAttempts and WithBackoff hold with the middleware installed too.
+	middleware.Redeliverer
+}
+
+// broker implements Broker. Names of tasks and the configuration are those of Machinery's own base.
 type broker struct {
 	common.Broker
 	settings
-	topology  topology
-	publisher *publisher
-	inbound   *inbound
-
-	// stopping ends when StopConsuming is called for the first time.
-	stopping context.Context
-	stop     context.CancelFunc
-
-	// entering guards against a consumer that comes while StopConsuming already waits for the others.
-	entering  sync.Mutex
-	consumers sync.WaitGroup
-	// failures counts, for the pause between them, consumers in a row that could not start.
-	failures int
+	topology   topology
+	publisher  *publisher
+	consumers  *consumeConn
+	workers    *lifecycle.Workers
+	outage     *delivery.Outage
+	runs       *runs
+	ownLetters *DeadLetters
 }
+
+var _ Broker = (*broker)(nil)
 
 // NewBroker returns a broker that keeps its queues in RabbitMQ, where Machinery's own AMQP broker keeps them.
 //
 // Of cnf it needs Broker, DefaultQueue and, of AMQP, Exchange and ExchangeType; it uses all else of AMQP, and
-// MultipleBrokerSeparator and TLSConfig where they are set. What is missing is an ErrConfig of Publish and StartConsuming.
+// MultipleBrokerSeparator and TLSConfig where they are set. What is missing is an ErrConfig of Publish and
+// StartConsuming.
 //
-// It connects when it is first used, once to publish and once to consume. All workers of a server share its broker. Quit of
-// one stops them all, for good, and waits for what they run; it closes both connections, and a Publish after it opens one
-// again. Close closes them in any case, for good:
-//
-//	broker := amqpadapter.NewBroker(cnf)
-//	defer broker.(io.Closer).Close()
+// It connects when it is first used, once to publish and once to consume. All workers of a server share its broker, and
+// worker.Quit stops them all, for good, and waits for what they run: see Quit. It closes both connections, and a
+// Publish after it opens one again. Close closes them in any case, for good.
 func NewBroker(cnf *config.Config, opts ...BrokerOption) brokersiface.Broker {
-	b := &broker{Broker: common.NewBroker(cnf), settings: newSettings(opts)}
+	b := &broker{Broker: common.NewBroker(cnf), settings: newSettings(opts), workers: lifecycle.NewWorkers(), runs: newRuns()}
 	endpoint := endpointOf(cnf)
-	b.topology = topology{cnf: cnf, deadLetter: b.rejectToDead, deadQueue: b.deadQueue}
+	b.topology = topology{cnf: cnf, rejectToDeadLetters: b.rejectToDeadLetters, deadQueue: b.deadQueue,
+		queueType: b.queueType, consumerTimeout: b.consumerTimeout, routes: newRoutes(), notes: &notes{logger: b.logger}}
 	b.publisher = newPublisher(endpoint, b.publishTimeout)
-	b.inbound = newInbound(endpoint)
-	b.stopping, b.stop = context.WithCancel(context.Background())
+	b.consumers = newConsumeConn(endpoint)
+	b.outage = delivery.NewOutage(b.logger, "rabbitmq")
+	b.ownLetters = &DeadLetters{queue: b.lettersOf(cnf.DefaultQueue), looking: newMutex(), maxMessage: b.maxMessage}
+	b.ownLetters.belongTo(b.topology)
 	if b.deadLetters != nil {
-		b.deadLetters.belongTo(cnf)
+		b.deadLetters.belongTo(b.topology)
 	}
 	return b
 }
 
 // DeadLetters returns those of WithDeadLetters or else of the default queue. It makes the broker a
-// middleware.DeadLetterKeeper: what the middleware refuses goes there too.
-func (b *broker) DeadLetters() middleware.DeadLetters {
+// middleware.DeadLetterBroker.
+func (b *broker) DeadLetters() middleware.DeadLetters { return b.letters() }
+
+func (b *broker) letters() *DeadLetters {
 	if b.deadLetters != nil {
 		return b.deadLetters
 	}
-	own := deadLetterQueue{publisher: b.publisher, queue: b.deadQueue(b.GetConfig().DefaultQueue)}
-	return &DeadLetters{deadLetterQueue: own, topology: b.topology}
+	return b.ownLetters
 }
+
+// Redelivers returns true. It makes the broker a middleware.Redeliverer.
+func (b *broker) Redelivers() bool { return true }
 
 // AdjustRoutingKey fills an empty routing key: with the binding key where the exchange is a direct one, else with the
 // name of the default queue.
@@ -80,20 +101,23 @@ func (b *broker) AdjustRoutingKey(s *tasks.Signature) {
 	b.Broker.AdjustRoutingKey(s)
 }
 
-// Publish sends the task to the exchange under its RoutingKey, at once or when its ETA has come, and returns when RabbitMQ
-// has confirmed that it keeps the task. An empty RoutingKey is filled by AdjustRoutingKey.
+// Publish sends the task to the exchange under its RoutingKey, at once or when its ETA has come, and returns when
+// RabbitMQ has confirmed that it keeps the task. An empty RoutingKey is filled by AdjustRoutingKey.
 //
 // A connection that was lost is opened again, and the task sent again, until ctx ends or the time of WithPublishTimeout
-// is up; the task may be in the queue twice then. The errors are ErrUnroutable, ErrNotConfirmed, ErrTooLarge, ErrConfig,
-// ErrClosed, and those of encoding/json, ctx and the client library.
+// is up; the task may be in the queue twice then. So is a task that RabbitMQ refuses, as it does where a queue is full.
+// The errors are ErrUnroutable, ErrNotConfirmed, ErrTooLarge, ErrConfig, ErrClosed, envelope.ErrLimit (see
+// WithMaxMessage), and those of encoding/json, ctx and the client library.
+//
+// What a worker of this process sends for a task that it is processing, such as a callback, is tried for as long as the
+// worker runs, whatever becomes of ctx, and the task is not done before: see the package's documentation.
 func (b *broker) Publish(ctx context.Context, signature *tasks.Signature) error {
-	if err := b.topology.check(); err != nil {
-		return err
+	if d := delivery.SentFor(ctx, signature); d != nil {
+		return b.publishFor(ctx, d, signature)
 	}
-	b.AdjustRoutingKey(signature)
 	m, err := b.messageOf(signature)
 	if err != nil {
-		return fmt.Errorf("encode task %s: %w", signature.Name, err)
+		return err
 	}
 	if err := b.publisher.publish(ctx, m); err != nil {
 		return fmt.Errorf("publish task %s: %w", signature.Name, err)
@@ -101,93 +125,102 @@ func (b *broker) Publish(ctx context.Context, signature *tasks.Signature) error 
 	return nil
 }
 
-func (b *broker) messageOf(s *tasks.Signature) (message, error) {
-	body, err := json.Marshal(s)
-	if err != nil {
+// messageOf returns what brings a task to its queue.
+func (b *broker) messageOf(signature *tasks.Signature) (message, error) {
+	if err := b.check(); err != nil {
 		return message{}, err
 	}
-	headers, err := headersOf(s)
+	b.AdjustRoutingKey(signature)
+	m, err := b.topology.messageOf(signature)
 	if err != nil {
-		return message{}, err
+		return message{}, fmt.Errorf("encode task %s: %w", signature.Name, err)
 	}
-	m := message{
-		exchange:   b.topology.cnf.AMQP.Exchange,
-		routingKey: s.RoutingKey,
-		needs:      []declaration{b.topology.forPublishing(s.RoutingKey)},
-		Publishing: amqp.Publishing{
-			Headers:       headers,
-			ContentType:   "application/json",
-			Body:          body,
-			Priority:      s.Priority,
-			DeliveryMode:  amqp.Persistent,
-			CorrelationId: cut(s.UUID, longestShortString),
-			Type:          cut(s.Name, longestShortString),
-			Timestamp:     time.Now(),
-		},
-	}
-	if s.ETA == nil {
-		return m, nil
-	}
-	if by := delayUntil(*s.ETA); by > 0 {
-		b.delay(&m, by)
+	if err := delivery.CheckSize(len(m.Body), b.maxMessage); err != nil {
+		return message{}, fmt.Errorf("publish task %s: %w", signature.Name, err)
 	}
 	return m, nil
 }
 
-// delay makes a task come to the exchange later, by Machinery's means where the configuration asks for these.
-func (b *broker) delay(m *message, by uint32) {
-	if queue := b.topology.cnf.AMQP.DelayedQueue; queue != "" {
-		m.needs = append(m.needs, b.topology.delayedQueue(m.routingKey))
-		m.routingKey = queue
-		m.Expiration = strconv.FormatUint(uint64(by), 10)
-		return
+// PublishMany keeps up to 256 confirmations outstanding.
+func (b *broker) PublishMany(ctx context.Context, signatures []*tasks.Signature) []error {
+	errs := make([]error, len(signatures))
+	var messages []message
+	var places []int // of the messages among the signatures
+	for i, signature := range signatures {
+		m, err := b.messageOf(signature)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		messages, places = append(messages, m), append(places, i)
 	}
-	m.needs = append(m.needs, dueAtExchange(m.exchange))
-	m.Headers[delayExchangeHeader] = m.exchange
-	m.delay(by)
+	for i, err := range b.publisher.publishMany(ctx, messages) {
+		if err != nil {
+			errs[places[i]] = fmt.Errorf("publish task %s: %w", signatures[places[i]].Name, err)
+		}
+	}
+	return errs
+}
+
+// check returns ErrConfig where the broker cannot work.
+func (b *broker) check() error {
+	if b.err != nil {
+		return b.err
+	}
+	return b.topology.check()
+}
+
+// queueOf returns the queue of a worker that names its own queue so.
+func (b *broker) queueOf(customQueue string) string {
+	if customQueue != "" {
+		return customQueue
+	}
+	return b.GetConfig().DefaultQueue
+}
+
+// lettersOf returns where the dead letters of a work queue are kept.
+func (b *broker) lettersOf(queue string) deadLetterQueue {
+	if b.deadLetters != nil {
+		return b.deadLetters.queue // its RabbitMQ may be another
+	}
+	return deadLetterQueue{publisher: b.publisher, name: queue + deadSuffix, args: b.topology.withType(nil)}
 }
 
 // deadQueue names the dead letters of a work queue.
-func (b *broker) deadQueue(queue string) string {
-	if b.deadLetters != nil {
-		return b.deadLetters.queue
-	}
-	return queue + deadSuffix
-}
+func (b *broker) deadQueue(queue string) string { return b.lettersOf(queue).name }
 
-// StartConsuming runs tasks until StopConsuming is called, then waits for those that run and returns false. Where it cannot
-// start, because RabbitMQ does not answer or refuses a declaration, it pauses and returns true and the error, so that
-// Machinery reports it and calls again. A connection that is lost later is opened again from here.
+// StartConsuming runs tasks until StopConsuming is called, then waits for those that run and returns false. Where it
+// cannot start, because RabbitMQ does not answer or refuses a declaration, it pauses and returns true and the error, so
+// that Machinery reports it and calls again; only ErrConfig and ErrClosed end the worker. A connection that is lost
+// later is opened again from here.
 //
-// A concurrency under 1 bounds nothing: RabbitMQ hands out as many tasks as PrefetchCount says, and any number where that
-// is 0.
+// A concurrency under 1 bounds nothing: RabbitMQ hands out as many tasks as PrefetchCount says, and any number where
+// that is 0.
 func (b *broker) StartConsuming(consumerTag string, concurrency int, processor brokersiface.TaskProcessor) (bool, error) {
 	if b.publisher.closed.Load() {
 		return false, ErrClosed
 	}
-	if !b.enter() {
+	if err := b.check(); err != nil {
+		return false, err
+	}
+	worker := b.workers.Start(lifecycle.Name{Tag: consumerTag, Queue: b.queueOf(processor.CustomQueue())})
+	if worker == nil {
 		return false, nil
 	}
-	defer b.consumers.Done()
+	defer worker.End()
 
-	err := b.topology.check()
-	if err == nil {
-		err = newConsumer(b, consumerTag, concurrency, processor).run()
-	}
-	if err == nil || !pause(b.stopping, b.restTime()) {
+	err := newConsumer(b, worker, consumerTag, concurrency, processor).run()
+	if err == nil || !worker.Sleep(reconnect.Pause(worker.Failed())) {
 		return false, nil
 	}
 	return true, fmt.Errorf("consume from rabbitmq: %w", err)
 }
 
-// StopConsuming stops every consumer of this broker, now and in future, and returns when the last task has ended. It may
-// be called more than once, and before anything was started.
+// StopConsuming stops every consumer of this broker, now and in future, and returns when the last task has ended. It
+// may be called more than once, and before anything was started. See WithStopTimeout for a RabbitMQ that does not answer.
 func (b *broker) StopConsuming() {
-	b.entering.Lock()
-	b.stop()
-	b.entering.Unlock()
-	b.consumers.Wait()
-	b.publisher.rest()
+	b.workers.StopAll()
+	b.publisher.closeIdle()
 }
 
 // Close stops consuming as StopConsuming does, and closes the broker for good: Publish and StartConsuming return
@@ -195,32 +228,6 @@ func (b *broker) StopConsuming() {
 func (b *broker) Close() error {
 	b.StopConsuming()
 	return b.publisher.close()
-}
-
-// enter counts a consumer in, unless the broker was stopped.
-func (b *broker) enter() bool {
-	b.entering.Lock()
-	defer b.entering.Unlock()
-	if b.stopping.Err() != nil {
-		return false
-	}
-	b.consumers.Add(1)
-	return true
-}
-
-// restTime returns how long to leave RabbitMQ alone after a consumer could not start.
-func (b *broker) restTime() time.Duration {
-	b.entering.Lock()
-	defer b.entering.Unlock()
-	b.failures++
-	return spread(doubled(firstReconnect, lastReconnect, b.failures-1))
-}
-
-// started ends the row of failures.
-func (b *broker) started() {
-	b.entering.Lock()
-	defer b.entering.Unlock()
-	b.failures = 0
 }
 
 // GetDelayedTasks returns an error: RabbitMQ does not let one look into queues without taking tasks out.

@@ -9,78 +9,110 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// mostOutstanding bounds the messages of a channel that are not confirmed yet.
-const mostOutstanding = 256
+// maxOutstanding bounds the messages of a channel that are not confirmed yet.
+const maxOutstanding = 256
 
 // errBlocked says why a confirmation does not come.
 var errBlocked = errors.New("rabbitmq takes no messages at present: it is short of memory or disk space")
 
-// confirmChannel publishes many messages at a time and tells which of them were confirmed, refused or returned.
+// errNacked is the end of one attempt. Time may cure it: consumers make room, a quorum queue elects a leader.
+var errNacked = fmt.Errorf("%w: rabbitmq refused it, as it does where a queue is full", ErrNotConfirmed)
+
+// confirmChannel publishes many messages at a time and reports which of them were confirmed, refused or returned.
 type confirmChannel struct {
-	link    *link
+	conn    *publishConn
 	channel *amqp.Channel
-	ids     messageIDs
+	ids     *messageIDs
 	// slots holds one element for each message outstanding.
 	slots chan struct{}
 	// returns has room for a return of every message outstanding. It is read by who finds its message confirmed: a
 	// return comes before the confirmation.
 	returns chan amqp.Return
 	closed  chan *amqp.Error
+	// retired is closed when nothing more is to be sent here.
+	retired chan struct{}
 
 	mu       sync.Mutex
 	returned map[string]amqp.Return // by message id
 	reason   *amqp.Error
 }
 
-func newConfirmChannel(l *link, channel *amqp.Channel) *confirmChannel {
+func newConfirmChannel(conn *publishConn, channel *amqp.Channel) *confirmChannel {
 	return &confirmChannel{
-		link:     l,
+		conn:     conn,
 		channel:  channel,
-		slots:    make(chan struct{}, mostOutstanding),
-		returns:  channel.NotifyReturn(make(chan amqp.Return, mostOutstanding)),
+		ids:      newMessageIDs(),
+		slots:    make(chan struct{}, maxOutstanding),
+		returns:  channel.NotifyReturn(make(chan amqp.Return, maxOutstanding)),
 		closed:   channel.NotifyClose(make(chan *amqp.Error, 1)),
+		retired:  make(chan struct{}),
 		returned: make(map[string]amqp.Return),
 	}
 }
 
+// retire closes the channel when what is under way has ended, which it does with the connection at the latest.
+func (c *confirmChannel) retire() {
+	close(c.retired)
+	go func() {
+		for range maxOutstanding {
+			c.slots <- struct{}{}
+		}
+		_ = c.channel.Close()
+	}()
+}
+
 // publish returns when the message was confirmed, or will not be.
 func (c *confirmChannel) publish(ctx context.Context, m message) error {
-	if err := m.check(c.link.connection.Config.FrameSize); err != nil {
+	sent, err := c.send(ctx, m)
+	if err != nil {
 		return err
+	}
+	return c.await(ctx, sent)
+}
+
+// A sentMessage is one whose confirmation is outstanding.
+type sentMessage struct {
+	message
+	confirmation *amqp.DeferredConfirmation
+}
+
+// send returns when the message is sent. await must follow.
+func (c *confirmChannel) send(ctx context.Context, m message) (sentMessage, error) {
+	if err := m.checkFrame(c.conn.connection.Config.FrameSize); err != nil {
+		return sentMessage{}, err
 	}
 	select {
 	case c.slots <- struct{}{}:
+	case <-c.retired:
+		return sentMessage{}, lost{amqp.ErrClosed} // there is another channel
 	case <-ctx.Done():
-		return c.late(ctx)
+		return sentMessage{}, context.Cause(ctx)
 	}
 	m.MessageId = c.ids.next()
 	confirmation, err := c.channel.PublishWithDeferredConfirm(m.exchange, m.routingKey, true, false, m.Publishing)
 	if err != nil {
 		<-c.slots
-		return c.failure(err)
+		return sentMessage{}, c.failure(err)
 	}
+	return sentMessage{m, confirmation}, nil
+}
+
+func (c *confirmChannel) await(ctx context.Context, m sentMessage) error {
 	select {
-	case <-confirmation.Done():
+	case <-m.confirmation.Done():
 		<-c.slots
-		return c.outcome(m, confirmation)
+		return c.outcome(m.message, m.confirmation)
 	case <-ctx.Done():
-		go c.abandon(m, confirmation)
-		return c.late(ctx)
+		go c.awaitAbandoned(m.message, m.confirmation)
+		return context.Cause(ctx)
 	}
 }
 
-// abandon keeps the slot of a message for which nobody waits any more. It ends with the channel at the latest.
-func (c *confirmChannel) abandon(m message, confirmation *amqp.DeferredConfirmation) {
+// awaitAbandoned keeps the slot of a message for which nobody waits any more. It ends with the channel at the latest.
+func (c *confirmChannel) awaitAbandoned(m message, confirmation *amqp.DeferredConfirmation) {
 	confirmation.Wait()
 	<-c.slots
 	_ = c.outcome(m, confirmation)
-}
-
-func (c *confirmChannel) late(ctx context.Context) error {
-	if c.link.blocked.Load() {
-		return fmt.Errorf("%w: %w: %w", ErrNotConfirmed, context.Cause(ctx), errBlocked)
-	}
-	return fmt.Errorf("%w: %w", ErrNotConfirmed, context.Cause(ctx))
 }
 
 func (c *confirmChannel) outcome(m message, confirmation *amqp.DeferredConfirmation) error {
@@ -93,11 +125,11 @@ func (c *confirmChannel) outcome(m message, confirmation *amqp.DeferredConfirmat
 	case c.channel.IsClosed():
 		return c.failure(amqp.ErrClosed)
 	default:
-		return fmt.Errorf("%w: rabbitmq refused it, as it does where a queue is full", ErrNotConfirmed)
+		return errNacked
 	}
 }
 
-// takeReturned tells whether the message, whose confirmation has come, was returned before.
+// takeReturned reports whether the message, whose confirmation has come, was returned before.
 func (c *confirmChannel) takeReturned(id string) (amqp.Return, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// connectPatience bounds connecting to one address, where its URL has no connection_timeout.
-	connectPatience = 30 * time.Second
-	// closePatience bounds the farewell to a RabbitMQ that does not answer.
-	closePatience = 3 * time.Second
+	// connectTimeout bounds connecting to one address, where its URL has no connection_timeout.
+	connectTimeout = 30 * time.Second
+	// closeTimeout bounds the wait for a RabbitMQ that does not answer when a connection is closed.
+	closeTimeout = 3 * time.Second
 )
 
 // endpoint is where RabbitMQ is, and how to reach it.
@@ -41,9 +41,10 @@ type connection struct {
 	socket net.Conn
 }
 
-// hangUp says farewell, and waits only so long for an answer. The library's own deadline moves with each frame that comes.
+// hangUp closes the connection, and waits only so long for an answer. The library's own deadline moves with each frame
+// that comes.
 func (c connection) hangUp() error {
-	timer := time.AfterFunc(closePatience, func() { _ = c.socket.Close() })
+	timer := time.AfterFunc(closeTimeout, func() { _ = c.socket.Close() })
 	defer timer.Stop()
 	err := c.Close()
 	if errors.Is(err, amqp.ErrClosed) {
@@ -52,12 +53,11 @@ func (c connection) hangUp() error {
 	return err
 }
 
-// dial connects to the first address that answers. wrap stands between the client library and the network. Errors
-// tell no passwords.
-func (e endpoint) dial(ctx context.Context, name string, wrap func(net.Conn) net.Conn) (*connection, error) {
+// dial connects to the first address that answers. Errors hold no passwords.
+func (e endpoint) dial(ctx context.Context, name string) (*connection, error) {
 	var failures []error
 	for _, address := range e.urls {
-		connection, err := e.dialOne(ctx, address, name, wrap)
+		connection, err := e.dialOne(ctx, address, name)
 		if err == nil {
 			return connection, nil
 		}
@@ -66,43 +66,76 @@ func (e endpoint) dial(ctx context.Context, name string, wrap func(net.Conn) net
 	return nil, fmt.Errorf("connect to rabbitmq: %w", errors.Join(failures...))
 }
 
-func (e endpoint) dialOne(ctx context.Context, address, name string, wrap func(net.Conn) net.Conn) (*connection, error) {
+func (e endpoint) dialOne(ctx context.Context, address, name string) (*connection, error) {
 	uri, err := amqp.ParseURI(address)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	patience := connectPatience
+	timeout := connectTimeout
 	if uri.ConnectionTimeout > 0 {
-		patience = time.Duration(uri.ConnectionTimeout) * time.Millisecond
+		timeout = time.Duration(uri.ConnectionTimeout) * time.Millisecond
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
 	var socket net.Conn
-	properties := amqp.NewConnectionProperties()
-	properties.SetClientConnectionName(name)
-	opened, err := amqp.DialConfig(address, amqp.Config{
-		Locale:          "en_US",
-		Properties:      properties,
-		TLSClientConfig: e.tls.Clone(), // the library writes the server's name into it
-		Dial: func(network, address string) (net.Conn, error) {
-			raw, err := new(net.Dialer).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			socket = wrap(raw)
-			// The library lifts the deadline once the server has introduced itself.
-			deadline, _ := ctx.Deadline()
-			return socket, socket.SetDeadline(deadline)
-		},
-	})
+	stopWatching := func() (inTime bool) { return true }
+	opened, err := amqp.DialConfig(address, e.config(name, func(network, address string) (net.Conn, error) {
+		raw, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		socket = newWriteBuffer(raw)
+		stopWatching = closeWhenCancelled(ctx, raw)
+		// The library lifts the deadline once the server has introduced itself.
+		deadline, _ := ctx.Deadline()
+		return socket, socket.SetDeadline(deadline)
+	}))
+	if !stopWatching() && errors.Is(ctx.Err(), context.Canceled) {
+		err = context.Cause(ctx)
+	}
 	if err != nil && socket != nil {
 		_ = socket.Close()
 	}
 	if err != nil {
-		return nil, err
+		return nil, dialError(err)
 	}
 	return &connection{opened, socket}, nil
+}
+
+// closeWhenCancelled ends an exchange of greetings: the library knows no context. Where only the time is up, a connection
+// that is opened a little later is one for the next message.
+func closeWhenCancelled(ctx context.Context, conn net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			_ = conn.Close()
+		}
+	})
+}
+
+func (e endpoint) config(name string, dial func(network, address string) (net.Conn, error)) amqp.Config {
+	properties := amqp.NewConnectionProperties()
+	properties.SetClientConnectionName(name)
+	describeProcess(properties)
+	return amqp.Config{
+		Locale:          "en_US",
+		Properties:      properties,
+		TLSClientConfig: e.tls.Clone(), // the library writes the server's name into it
+		Dial:            dial,
+	}
+}
+
+// dialError marks an error as lost unless it comes again however often one tries: RabbitMQ does not know the user, or
+// nobody knows the server's certificate.
+func dialError(err error) error {
+	var refused *amqp.Error
+	if errors.As(err, &refused) && refused.Code == amqp.AccessRefused {
+		return err
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return err
+	}
+	return lost{err}
 }
 
 // withoutURL keeps the password that may be in a URL out of the error about it.
@@ -113,5 +146,3 @@ func withoutURL(err error) error {
 	}
 	return fmt.Errorf("broker URL: %w", err)
 }
-
-func asItIs(conn net.Conn) net.Conn { return conn }

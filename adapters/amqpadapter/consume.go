@@ -1,194 +1,344 @@
 package amqpadapter
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
-	"github.com/RichardKnop/machinery/v2/log"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/backoff"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
 // consumer runs the tasks of one queue for one worker.
 type consumer struct {
-	*broker
-	tag       string
-	queue     string
-	processor brokersiface.TaskProcessor
+	*handler
+	tag      string
+	prefetch int
+	// arguments are those of both consumers.
+	arguments amqp.Table
+	topology  topology
+	conn      *consumeConn
+	worker    *lifecycle.Worker
+	forward   *forwarder
+	pauses    *pauseWatch
+	outage    *delivery.Outage
+	logger    *slog.Logger
 	// running has an element for each task that runs, where their number is bounded.
 	running chan struct{}
 	tasks   sync.WaitGroup
-	dead    deadLetterQueue
 }
 
-func newConsumer(b *broker, tag string, concurrency int, processor brokersiface.TaskProcessor) *consumer {
-	queue := processor.CustomQueue()
-	if queue == "" {
-		queue = b.GetConfig().DefaultQueue
-	}
+func newConsumer(b *broker, worker *lifecycle.Worker, tag string, concurrency int, processor brokersiface.TaskProcessor) *consumer {
 	if tag == "" {
 		tag = "machinery-" + rand.Text()
 	}
-	c := &consumer{broker: b, tag: tag, queue: queue, processor: processor}
+	c := &consumer{
+		handler:  newHandler(b, worker.Stopping(), processor),
+		tag:      tag,
+		prefetch: b.GetConfig().AMQP.PrefetchCount,
+		topology: b.topology,
+		conn:     b.consumers,
+		worker:   worker,
+		forward:  newForwarder(b, worker.Stopping()),
+		outage:   b.outage,
+		logger:   b.logger,
+	}
+	c.pauses = newPauseWatch(b, c.queue, worker.Stopping())
+	c.arguments = consumerArguments(concurrency)
+	c.background = func(d received, f func()) { c.goFor(d.session, f) }
 	if concurrency > 0 {
 		c.running = make(chan struct{}, concurrency)
-	}
-	c.dead = deadLetterQueue{publisher: b.publisher, queue: b.deadQueue(queue)}
-	if b.deadLetters != nil {
-		c.dead = b.deadLetters.deadLetterQueue
 	}
 	return c
 }
 
-// run consumes until the broker stops. It returns an error where it cannot begin.
+// run consumes until the worker is stopped. It returns an error where it cannot begin.
 func (c *consumer) run() error {
 	defer c.tasks.Wait()
 	s, err := c.open()
 	if err != nil {
+		c.pauses.close()
 		return err
 	}
-	c.started()
-	log.INFO.Print("[*] Waiting for messages. To exit press CTRL+C")
-	trouble := outage{source: c.queue}
-	for {
-		lossOf := c.consume(s)
-		c.inbound.release(s.channel)
-		if c.stopping.Err() != nil {
-			return nil
-		}
-		if s = c.reopen(&trouble, lossOf); s == nil {
-			return nil
-		}
+	c.worker.Started()
+	c.tasks.Go(c.forward.run)
+	c.tasks.Go(c.pauses.run)
+	c.outage.Over(c.part()) // a worker before this one may have stopped in an outage
+	c.logger.Info("waiting for tasks", "queue", c.queue)
+	for s != nil {
+		s = c.after(s, c.consume(s))
 	}
+	return nil
 }
 
-// reopen tries for as long as the broker is wanted.
-func (c *consumer) reopen(trouble *outage, err error) *session {
-	for {
-		if !pause(c.stopping, trouble.next(err)) {
+// after returns the session after one that has ended; nil when the worker is stopped.
+func (c *consumer) after(s *session, reason error) *session {
+	if !errors.Is(reason, errPaused) {
+		c.conn.close(s.channel)
+		return c.reopen(reason)
+	}
+	c.tasks.Go(func() { c.closeWhenDone(s) })
+	next, err := c.open()
+	if err != nil {
+		return c.reopen(err)
+	}
+	return next
+}
+
+// reopen tries for as long as the worker is wanted.
+func (c *consumer) reopen(err error) *session {
+	for failures, began := 1, c.outage.Begin(); c.stopping.Err() == nil; failures++ {
+		c.outage.Note(c.part(), began, err)
+		if !backoff.Sleep(c.stopping, reconnect.Pause(failures)) {
 			return nil
 		}
 		var s *session
+		began = c.outage.Begin()
 		if s, err = c.open(); err == nil {
-			trouble.end()
+			c.outage.Over(c.part())
 			return s
 		}
 	}
+	return nil
 }
+
+// part names the consumer to the outage.
+func (c *consumer) part() string { return "consume from queue " + c.queue }
 
 // A session is what one channel delivers.
 type session struct {
 	channel *amqp.Channel
-	// first are tasks from the queue, second those that came a second time.
-	first, second <-chan amqp.Delivery
-	closed        <-chan *amqp.Error
+	// first are tasks from the queue, again those that came a second time; nil while the queue is paused.
+	first, again <-chan amqp.Delivery
+	// over is true when the deliveries have ended without being told to.
+	over   bool
+	closed <-chan *amqp.Error
+	// tasks are those whose messages are still to be acknowledged on the channel.
+	tasks sync.WaitGroup
+}
+
+func (s *session) received(queue string, delivery amqp.Delivery) received {
+	d := receivedFrom(queue, delivery)
+	d.session = s
+	return d
 }
 
 func (c *consumer) open() (*session, error) {
-	channel, err := c.inbound.channel(c.stopping)
+	channel, err := c.conn.open(c.stopping)
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.subscribe(channel)
+	s, err := c.subscribe(c.stopping, channel)
 	if err != nil {
-		c.inbound.release(channel)
+		c.conn.close(channel)
 		return nil, err
 	}
 	return s, nil
 }
 
-func (c *consumer) subscribe(channel *amqp.Channel) (*session, error) {
+func (c *consumer) subscribe(ctx context.Context, channel *amqp.Channel) (*session, error) {
 	s := &session{channel: channel, closed: channel.NotifyClose(make(chan *amqp.Error, 1))}
-	if err := c.topology.forConsuming(channel, c.queue); err != nil {
-		return nil, err
+	for _, need := range c.topology.forConsuming(c.queue) {
+		if err := c.conn.declare(ctx, need); err != nil {
+			return nil, err
+		}
 	}
-	if err := channel.Qos(c.GetConfig().AMQP.PrefetchCount, 0, false); err != nil {
+	c.pauses.firstLook()
+	if c.pauses.isPaused() {
+		return s, nil
+	}
+	return s, c.subscribeTo(s)
+}
+
+// subscribeTo has tasks delivered.
+func (c *consumer) subscribeTo(s *session) (err error) {
+	if s.again, err = c.subscription(s.channel, c.queue+redeliveredSuffix, c.tag+redeliveredSuffix, c.prefetchAgain()); err != nil {
+		return err
+	}
+	s.first, err = c.subscription(s.channel, c.queue, c.tag, c.prefetch)
+	return err
+}
+
+// prefetchAgain is that of tasks which come again: no more than can run. One that is only handed out to a worker that is
+// lost is counted as if it had run, because it may have been the cause.
+func (c *consumer) prefetchAgain() int {
+	if c.running == nil || c.prefetch > 0 && c.prefetch < cap(c.running) {
+		return c.prefetch
+	}
+	return cap(c.running)
+}
+
+// subscription has one queue delivered. The prefetch count of a channel holds for the consumers that come after it.
+func (c *consumer) subscription(channel *amqp.Channel, queue, tag string, prefetch int) (<-chan amqp.Delivery, error) {
+	if err := channel.Qos(prefetch, 0, false); err != nil {
 		return nil, fmt.Errorf("prefetch count: %w", err)
 	}
-	var err error
-	if s.first, err = channel.Consume(c.queue, c.tag, false, false, false, false, nil); err != nil {
-		return nil, fmt.Errorf("consume queue %q: %w", c.queue, err)
+	deliveries, err := channel.Consume(queue, tag, false, false, false, false, c.arguments)
+	if err != nil {
+		return nil, fmt.Errorf("consume queue %q: %w", queue, err)
 	}
-	beside := c.queue + redeliveredSuffix
-	if s.second, err = channel.Consume(beside, c.tag+redeliveredSuffix, false, false, false, false, nil); err != nil {
-		return nil, fmt.Errorf("consume queue %q: %w", beside, err)
-	}
-	return s, nil
+	return deliveries, nil
 }
 
-// consume hands out what comes, until the broker stops or the channel is gone; it returns the reason of that. When the
-// broker stops it waits for what runs, so that it can still be acknowledged.
+// consume hands out what comes, until the worker is stopped, the queue is paused or the channel is gone; it returns the
+// reason of that. When the worker is stopped it waits for what runs, so that it can still be acknowledged.
 func (c *consumer) consume(s *session) error {
-	for {
-		if !c.await(s) {
-			break
-		}
-		select {
-		case <-c.stopping.Done():
-			c.free()
-		case d, open := <-s.first:
-			if c.take(d, open, c.handle) {
-				continue
-			}
-		case d, open := <-s.second:
-			if c.take(d, open, c.handleAgain) {
-				continue
+	for c.stopping.Err() == nil {
+		switch {
+		case c.handOut(s) || c.stopping.Err() != nil:
+		case s.over:
+			return s.failure()
+		case s.first != nil:
+			c.putBack(s)
+			return errPaused
+		default:
+			if err := c.waitOut(s); err != nil {
+				return err
 			}
 		}
-		break
-	}
-	if c.stopping.Err() == nil {
-		return s.loss()
 	}
 	// No more come while the last tasks run: other workers can have them.
-	_ = s.channel.Cancel(c.tag, false)
-	_ = s.channel.Cancel(c.tag+redeliveredSuffix, false)
+	_ = c.cancel(s)
 	c.tasks.Wait()
 	return nil
 }
 
-// await waits until another task may run.
-func (c *consumer) await(s *session) bool {
+// cancel ends the deliveries of a session. When the worker stops it does not wait long for a RabbitMQ that does not
+// answer: they may still come then, and the error is context.DeadlineExceeded.
+func (c *consumer) cancel(s *session) error {
+	ctx, done := lifecycle.WithGrace(context.Background(), c.stopping, c.stopTimeout)
+	defer done()
+	return waitFor(ctx, func() error {
+		return errors.Join(s.channel.Cancel(c.tag, false), s.channel.Cancel(c.tag+redeliveredSuffix, false))
+	})
+}
+
+// handOut handles the next message when another task may run, and reports whether one came. None does while the queue
+// is paused.
+func (c *consumer) handOut(s *session) bool {
+	paused := c.pauses.begun()
+	if s.first == nil || c.pauses.isPaused() || !c.acquire(paused) {
+		return false
+	}
+	select {
+	case <-c.stopping.Done():
+		c.release()
+		return false
+	case <-paused:
+		c.release()
+		return false
+	case d, open := <-s.first:
+		s.over = !open
+		return c.start(s, d, open, c.handle)
+	case d, open := <-s.again:
+		s.over = !open
+		return c.start(s, d, open, c.handleAgain)
+	}
+}
+
+// acquire waits until another task may run, or until it is told not to wait any more.
+func (c *consumer) acquire(enough <-chan struct{}) bool {
 	if c.running == nil {
 		return true
 	}
 	select {
 	case <-c.stopping.Done():
 		return false
+	case <-enough:
+		return false
 	case c.running <- struct{}{}:
 		return true
 	}
 }
 
-func (c *consumer) free() {
+func (c *consumer) release() {
 	if c.running != nil {
 		<-c.running
 	}
 }
 
-// take starts a goroutine for a delivery, unless no more come.
-func (c *consumer) take(d amqp.Delivery, open bool, handle func(amqp.Delivery)) bool {
+// start handles a message in a goroutine of its own, unless no more come.
+func (c *consumer) start(s *session, delivery amqp.Delivery, open bool, handle func(received)) bool {
 	if !open {
-		c.free()
+		c.release()
 		return false
 	}
-	c.tasks.Go(func() {
-		defer c.free()
+	c.goFor(s, func() {
+		d := s.received(c.queue, delivery)
+		if d.Redelivered && !c.hold(d) {
+			return
+		}
+		defer c.release()
+		defer c.runs.begin(d.key)()
 		handle(d)
 	})
 	return true
 }
 
-// loss says why the deliveries ended.
-func (s *session) loss() error {
+// goFor runs what has to do with a message of a session in a goroutine of its own.
+func (c *consumer) goFor(s *session, f func()) {
+	s.tasks.Add(1)
+	c.tasks.Go(func() {
+		defer s.tasks.Done()
+		f()
+	})
+}
+
+// hold deals with a message that comes again while its task still runs here, or after that has ended, and reports
+// whether the task is to run. It gives its place to other tasks while it waits, and where the task is not to run.
+func (c *consumer) hold(d received) bool {
+	for ended := c.runs.running(d.key); ended != nil; ended = c.runs.running(d.key) {
+		c.release()
+		<-ended
+		if c.isDone(d) || !c.acquire(nil) {
+			return false
+		}
+	}
+	if c.isDone(d) {
+		c.release()
+		return false
+	}
+	return true
+}
+
+// isDone reports whether nothing is left to do for a message that came again, because its task was dealt with before or
+// because RabbitMQ delivers it once more. It acknowledges one that was dealt with.
+func (c *consumer) isDone(d received) bool {
+	if isGone(d) {
+		return true
+	}
+	if !c.runs.isSettled(d.key) {
+		return false
+	}
+	c.acknowledge(d)
+	return true
+}
+
+// errPaused ends a session.
+var errPaused = errors.New("queue is paused")
+
+var errCancelled = errors.New("rabbitmq ended the delivery, as it does when a queue is deleted")
+
+// failure returns why the deliveries ended.
+func (s *session) failure() error {
+	return failureOf(s.closed)
+}
+
+func failureOf(closed <-chan *amqp.Error) error {
 	select {
-	case err, open := <-s.closed:
+	case err, open := <-closed:
 		if open && err != nil {
 			return err
 		}
 		return amqp.ErrClosed
 	default:
-		return fmt.Errorf("rabbitmq ended the delivery, as it does when a queue is deleted")
+		return errCancelled
 	}
 }

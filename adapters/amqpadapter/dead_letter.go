@@ -3,42 +3,59 @@ package amqpadapter
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"strings"
+	"fmt"
+	"strconv"
 	"time"
 
-	"github.com/RichardKnop/machinery/v2/tasks"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/deadletter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 )
 
-// A DeadLetter is a message in the dead letters.
-type DeadLetter struct {
-	// ID tells it from the others, to Replay and Drop.
-	ID string
-	// Task is what it carries; nil where it is no task.
-	Task *tasks.Signature
-	// Body is the message as it came.
-	Body []byte
-	// Headers are its AMQP headers, with those that say how it came here.
-	Headers map[string]any
-	// Reason says why it is here; Queue, Exchange and RoutingKey where it came from and Time when, as far as is known.
-	Reason, Queue, Exchange, RoutingKey string
-	Time                                time.Time
-}
+// A DeadLetter is a message in the dead letters. Its Attributes are its AMQP headers, and where that is known the
+// exchange and the routing key that it was published with, under DeathExchangeHeader and DeathRoutingKeyHeader.
+type DeadLetter = deadletter.Letter
 
-func newDeadLetter(d amqp.Delivery) DeadLetter {
-	letter := DeadLetter{ID: idOf(d), Body: d.Body, Headers: d.Headers, Reason: text(d.Headers[DeathReasonHeader])}
-	if task, err := decodeTask(d.Body); err == nil {
-		letter.Task = task
-	}
+func newDeadLetter(d amqp.Delivery, t *topology, maxMessage int) DeadLetter {
 	from := originOf(d)
-	letter.Queue, letter.Exchange, letter.RoutingKey = from.queue, from.exchange, from.routingKey
-	letter.Time, _ = d.Headers[DeathTimeHeader].(time.Time)
-	if death := deathOf(d); death != nil && letter.Reason == "" {
+	letter := DeadLetter{
+		ID:         idOf(d),
+		Queue:      from.queueIn(t),
+		Reason:     text(d.Headers[DeathReasonHeader]),
+		Body:       d.Body,
+		Attributes: attributesOf(d, from),
+	}
+	if task, err := delivery.DecodeWithin(d.Body, maxMessage); err == nil {
+		letter.Task, letter.UUID = task, task.UUID
+	}
+	died, _ := d.Headers[DeathTimeHeader].(time.Time)
+	if death := deathOf(d); death != nil && !isOurs(d) {
 		letter.Reason = text(death["reason"])
-		letter.Time, _ = death["time"].(time.Time)
+		died, _ = death["time"].(time.Time)
+	}
+	if !died.IsZero() {
+		letter.Time = died.UTC()
 	}
 	return letter
 }
+
+func attributesOf(d amqp.Delivery, from origin) map[string]any {
+	attributes := make(map[string]any, len(d.Headers)+2)
+	for name, value := range d.Headers {
+		attributes[name] = value
+	}
+	if from.exchange != "" {
+		attributes[DeathExchangeHeader] = from.exchange
+	}
+	if from.routingKey != "" {
+		attributes[DeathRoutingKeyHeader] = from.routingKey
+	}
+	return attributes
+}
+
+// isOurs reports whether a broker or Push has put a message here, not RabbitMQ itself.
+func isOurs(d amqp.Delivery) bool { return text(d.Headers[deathIDHeader]) != "" }
 
 // idOf returns what tells a dead letter from others: what push has given it, or a checksum where RabbitMQ put it here.
 func idOf(d amqp.Delivery) string {
@@ -52,7 +69,7 @@ func idOf(d amqp.Delivery) string {
 // originOf reads where a dead letter came from, in our headers or in those that RabbitMQ sets.
 func originOf(d amqp.Delivery) origin {
 	death := deathOf(d)
-	if text(d.Headers[DeathReasonHeader]) != "" || death == nil {
+	if death == nil || isOurs(d) {
 		return origin{
 			exchange:   text(d.Headers[DeathExchangeHeader]),
 			routingKey: text(d.Headers[DeathRoutingKeyHeader]),
@@ -66,11 +83,34 @@ func originOf(d amqp.Delivery) origin {
 	return from
 }
 
+// queueIn returns the queue of a letter: the one that it was received from, else the one that its routing key leads to;
+// empty where that is not known.
+func (from origin) queueIn(t *topology) string {
+	switch {
+	case from.queue != "" || from.routingKey == "":
+		return from.queue
+	case from.exchange == "":
+		return from.routingKey // of the default exchange, which knows every queue by its name
+	case t != nil && t.isDirect() && from.exchange == t.cnf.AMQP.Exchange:
+		queue, _ := t.queueFor(from.routingKey)
+		return queue
+	default:
+		return ""
+	}
+}
+
+func (from origin) String() string {
+	if from.queue != "" {
+		return strconv.Quote(from.queue)
+	}
+	return fmt.Sprintf("that of exchange %q and routing key %q", from.exchange, from.routingKey)
+}
+
 // deathOf returns RabbitMQ's account of the latest death of a message in a queue where it was not only delayed.
 func deathOf(d amqp.Delivery) amqp.Table {
 	deaths, _ := d.Headers["x-death"].([]any)
 	for _, entry := range deaths {
-		if death, ok := entry.(amqp.Table); ok && !strings.HasPrefix(text(death["queue"]), delayPrefix) {
+		if death, ok := entry.(amqp.Table); ok && !isDelayQueue(text(death["queue"])) {
 			return death
 		}
 	}

@@ -3,6 +3,8 @@ package amqpadapter
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"maps"
 	"strings"
 	"time"
 
@@ -26,7 +28,7 @@ const (
 	// deathPrefix begins the names of them all.
 	deathPrefix = "envelope-death-"
 
-	longestReason = 1024
+	maxReason = 1024
 )
 
 // An origin is where a dead letter came from, as far as is known.
@@ -35,14 +37,46 @@ type origin struct{ exchange, routingKey, queue string }
 // deadLetterQueue is where dead letters are kept.
 type deadLetterQueue struct {
 	publisher *publisher
-	queue     string
+	name      string
+	// args are those with which it is declared.
+	args amqp.Table
 }
 
-// push keeps a message with all it had, and says why. It returns when RabbitMQ has confirmed it.
-func (q deadLetterQueue) push(ctx context.Context, p amqp.Publishing, from origin, reason error) error {
+// push keeps a message with all it had, and says why, by one of the publisher's methods. It returns when RabbitMQ has
+// confirmed it. Headers that leave no room for those of a dead letter are left out: the message would be lost
+// otherwise, or never leave its queue.
+func (q deadLetterQueue) push(ctx context.Context, publish publishing, p amqp.Publishing, from origin, reason error) error {
+	addDeathHeaders(&p, from, reason)
+	err := publish(q.publisher, ctx, q.message(p))
+	if !errors.Is(err, ErrTooLarge) {
+		return err
+	}
+	p.Headers = amqp.Table{}
+	addDeathHeaders(&p, from, reason)
+	return publish(q.publisher, ctx, q.message(p))
+}
+
+// publishing is a method of a publisher.
+type publishing func(*publisher, context.Context, message) error
+
+func (q deadLetterQueue) message(p amqp.Publishing) message {
+	return message{
+		routingKey: q.name, // of the default exchange, which knows every queue by its name
+		needs:      []declaration{deadLettersIn(q.name, q.args)},
+		Publishing: p,
+	}
+}
+
+// addDeathHeaders replaces those that the message had.
+func addDeathHeaders(p *amqp.Publishing, from origin, reason error) {
+	maps.DeleteFunc(p.Headers, func(name string, _ any) bool { return strings.HasPrefix(name, deathPrefix) })
+	var text string
+	if reason != nil {
+		text = reason.Error()
+	}
 	for name, value := range map[string]string{
 		deathIDHeader:         rand.Text(),
-		DeathReasonHeader:     cut(strings.ToValidUTF8(reason.Error(), "\uFFFD"), longestReason),
+		DeathReasonHeader:     cut(strings.ToValidUTF8(text, "\uFFFD"), maxReason),
 		DeathQueueHeader:      from.queue,
 		DeathExchangeHeader:   from.exchange,
 		DeathRoutingKeyHeader: from.routingKey,
@@ -52,9 +86,4 @@ func (q deadLetterQueue) push(ctx context.Context, p amqp.Publishing, from origi
 		}
 	}
 	p.Headers[DeathTimeHeader] = time.Now()
-	return q.publisher.publish(ctx, message{
-		routingKey: q.queue, // of the default exchange, which knows every queue by its name
-		needs:      []declaration{durableQueue(q.queue)},
-		Publishing: p,
-	})
 }

@@ -5,175 +5,284 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"sync/atomic"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/tasks"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/deadletter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 )
 
-// ErrNoDeadLetter is returned by Replay and Drop when there is no dead letter with the ID.
-var ErrNoDeadLetter = errors.New("no such dead letter")
-
-// DeadLetters is a durable queue of tasks that no worker can do, as they came, with the reason. Give it to the broker by
-// WithDeadLetters and to the middleware by middleware.WithDeadLetters. It is safe for concurrent use.
+// DeadLetters is a durable queue of messages that no worker can process, as they came, with the reason. Give it to the
+// broker by WithDeadLetters. It is safe for concurrent use.
 //
-// RabbitMQ does not let one look into a queue: List, Replay and Drop take messages out and put those back that shall stay,
-// in their old places. RabbitMQ marks these as redelivered, and others that look at the same time do not see them.
+// RabbitMQ does not let one look into a queue: Get, All, Replay and Drop take messages out and put those back that
+// shall stay. Other processes that look meanwhile do not see them. In a classic queue they come to their old places,
+// and RabbitMQ marks them as redelivered. In a quorum queue that would count as a delivery, and RabbitMQ drops what was
+// delivered too often: there they are published anew, in their old order, and a letter may be there twice after a lost
+// connection. A quorum queue that is full takes no letter back: each look counts then.
 type DeadLetters struct {
-	deadLetterQueue
-	// topology knows where tasks go, once a broker has been made that uses these dead letters.
-	topology topology
+	queue deadLetterQueue
+	// looking lets one method at a time take letters out: it would hide them from the others.
+	looking mutex
+	// verify is the function of WithVerify, or nil.
+	verify func(*tasks.Signature) error
+	// maxMessage is how long a message may be that is read as a task.
+	maxMessage int
+	// topology is that of the broker whose dead letters these are; nil as long as that is not known.
+	topology atomic.Pointer[topology]
 }
 
-// NewDeadLetters connects to the RabbitMQ at the url and declares the queue, durable and without arguments. It returns an
-// error when RabbitMQ cannot be reached before ctx ends, or has the queue in another form.
-func NewDeadLetters(ctx context.Context, url, queue string) (*DeadLetters, error) {
-	return newDeadLetters(ctx, endpoint{urls: []string{url}}, queue)
+var _ deadletter.Store = (*DeadLetters)(nil)
+
+// DeadLettersOption changes how dead letters are replayed. One that cannot be meant is an ErrConfig.
+type DeadLettersOption func(*DeadLetters) error
+
+// WithVerify has Replay and ReplayAll ask about each task before they send it, given as it was received: where verify
+// returns an error the letter stays, and the error wraps deadletter.ErrRefused and that. With middleware.SignTasks give
+// it Middleware.Verify: else the worker would only refuse the task again.
+func WithVerify(verify func(*tasks.Signature) error) DeadLettersOption {
+	return func(d *DeadLetters) error {
+		if verify == nil {
+			return fmt.Errorf("%w: WithVerify(nil): %w", ErrConfig, errNil)
+		}
+		d.verify = verify
+		return nil
+	}
+}
+
+// NewDeadLetters connects to the RabbitMQ at the url and declares the queue, durable and without arguments; one that
+// exists is used as it is. It returns an error when RabbitMQ cannot be reached before ctx ends.
+func NewDeadLetters(ctx context.Context, url, queue string, opts ...DeadLettersOption) (*DeadLetters, error) {
+	return openDeadLetters(ctx, endpoint{urls: []string{url}}, queue, opts)
 }
 
 // NewDeadLettersOf does the same where the broker of that configuration is, with its TLSConfig and all its addresses.
-func NewDeadLettersOf(ctx context.Context, cnf *config.Config, queue string) (*DeadLetters, error) {
-	return newDeadLetters(ctx, endpointOf(cnf), queue)
+func NewDeadLettersOf(ctx context.Context, cnf *config.Config, queue string, opts ...DeadLettersOption) (*DeadLetters, error) {
+	d, err := openDeadLetters(ctx, endpointOf(cnf), queue, opts)
+	if err != nil {
+		return nil, err
+	}
+	d.belongTo(topology{cnf: cnf})
+	return d, nil
 }
 
-func newDeadLetters(ctx context.Context, e endpoint, queue string) (*DeadLetters, error) {
-	d := &DeadLetters{deadLetterQueue: deadLetterQueue{newPublisher(e, defaultPublishTimeout), queue}}
-	link, err := d.publisher.connect(ctx)
+func openDeadLetters(ctx context.Context, e endpoint, queue string, opts []DeadLettersOption) (*DeadLetters, error) {
+	d := newDeadLetters(newPublisher(e, defaultPublishTimeout), queue)
+	for _, option := range opts {
+		if err := option(d); err != nil {
+			return nil, err
+		}
+	}
+	conn, err := d.queue.publisher.connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
-	if err := link.ensure(ctx, durableQueue(queue)); err != nil {
+	if err := conn.ensure(ctx, deadLettersIn(queue, nil)); err != nil {
 		_ = d.Close()
 		return nil, fmt.Errorf("dead letters: %w", err)
 	}
 	return d, nil
 }
 
-// belongTo tells where tasks go that are pushed without a word about where they came from.
-func (d *DeadLetters) belongTo(cnf *config.Config) { d.topology = topology{cnf: cnf} }
+func newDeadLetters(p *publisher, queue string) *DeadLetters {
+	return &DeadLetters{
+		queue:      deadLetterQueue{publisher: p, name: queue},
+		looking:    newMutex(),
+		maxMessage: delivery.DefaultMaxMessage,
+	}
+}
+
+func (d *DeadLetters) letterOf(found amqp.Delivery) DeadLetter {
+	return newDeadLetter(found, d.topology.Load(), d.maxMessage)
+}
+
+// belongTo says where tasks go that are pushed without a queue that they came from.
+func (d *DeadLetters) belongTo(t topology) {
+	if t.check() == nil {
+		d.topology.Store(&t)
+	}
+}
 
 // Close closes the connection. All other methods return ErrClosed from then on.
-func (d *DeadLetters) Close() error { return d.publisher.close() }
+func (d *DeadLetters) Close() error { return d.queue.publisher.close() }
 
-// Push keeps a task, and the reason why it came here. It returns when RabbitMQ has confirmed that; the errors are those of
-// a broker's Publish.
+// Push keeps a task and the reason why it is here. It returns when RabbitMQ has confirmed that; the errors are
+// ErrNotConfirmed, ErrClosed, and those of encoding/json, ctx and the client library. Headers of the task that AMQP
+// cannot carry stay in its body alone.
 func (d *DeadLetters) Push(ctx context.Context, s *tasks.Signature, reason error) error {
-	body, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("dead letter: encode task %s: %w", s.Name, err)
-	}
 	headers, err := headersOf(s)
 	if err != nil {
+		headers = amqp.Table{}
+		addArgumentHeaders(headers, s)
+	}
+	publishing, err := publishingOf(s, headers)
+	if err != nil {
 		return fmt.Errorf("dead letter: encode task %s: %w", s.Name, err)
 	}
-	publishing := amqp.Publishing{
-		Headers:       headers,
-		ContentType:   "application/json",
-		Body:          body,
-		Priority:      s.Priority,
-		DeliveryMode:  amqp.Persistent,
-		CorrelationId: cut(s.UUID, longestShortString),
-		Type:          cut(s.Name, longestShortString),
-	}
+	return d.push(ctx, s, publishing, reason)
+}
+
+func (d *DeadLetters) push(ctx context.Context, s *tasks.Signature, p amqp.Publishing, reason error) error {
 	from := origin{routingKey: s.RoutingKey}
-	if d.topology.cnf != nil && d.topology.check() == nil {
-		from.exchange = d.topology.cnf.AMQP.Exchange
+	if t := d.topology.Load(); t != nil {
+		from.exchange = t.cnf.AMQP.Exchange
 	}
-	if err := d.push(ctx, publishing, from, reason); err != nil {
+	if err := d.queue.push(ctx, (*publisher).publish, p, from, reason); err != nil {
 		return fmt.Errorf("dead letter: task %s: %w", s.Name, err)
 	}
 	return nil
 }
 
-// Count returns the number of dead letters.
+// maxRemains bounds what is kept of a task that is too large for RabbitMQ.
+const maxRemains = 1 << 16
+
+// pushRemains keeps what can be kept of a task that Push cannot keep: the beginning of its JSON, where it has any.
+func (d *DeadLetters) pushRemains(ctx context.Context, s *tasks.Signature, reason error) error {
+	body, _ := json.Marshal(s)
+	return d.push(ctx, s, amqp.Publishing{
+		Headers:       amqp.Table{},
+		Body:          body[:min(len(body), maxRemains)],
+		DeliveryMode:  amqp.Persistent,
+		CorrelationId: cut(s.UUID, maxShortString),
+		Type:          cut(s.Name, maxShortString),
+		Timestamp:     time.Now(),
+	}, reason)
+}
+
+// Count returns how many letters there are.
 func (d *DeadLetters) Count(ctx context.Context) (int, error) {
-	n := 0
-	err := d.publisher.use(ctx, func(channel *amqp.Channel) error {
-		var err error
-		n, err = d.count(channel)
-		return err
-	})
+	n, err := d.count(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("dead letters: %w", err)
+		return 0, fmt.Errorf("count dead letters: %w", err)
 	}
 	return n, nil
 }
 
-func (d *DeadLetters) count(channel *amqp.Channel) (int, error) {
-	queue, err := channel.QueueDeclarePassive(d.queue, true, false, false, false, nil)
-	return queue.Messages, err
+func (d *DeadLetters) count(ctx context.Context) (int, error) {
+	b, err := d.queue.publisher.browse(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer b.close(ctx)
+	n, err := b.count(ctx, d.queue.name)
+	if isMissing(err) {
+		return 0, nil // the first letter makes the queue
+	}
+	return n, err
 }
 
-// List returns up to limit dead letters, the oldest first; all of them where the limit is 0.
-func (d *DeadLetters) List(ctx context.Context, limit int) ([]DeadLetter, error) {
-	var list []DeadLetter
-	err := d.each(ctx, func(delivery amqp.Delivery) (bool, error) {
-		list = append(list, newDeadLetter(delivery))
-		return limit <= 0 || len(list) < limit, nil
+// Get returns one letter, or deadletter.ErrNotFound.
+func (d *DeadLetters) Get(ctx context.Context, id string) (DeadLetter, error) {
+	var letter DeadLetter
+	err := d.find(ctx, id, func(found amqp.Delivery) error {
+		letter = d.letterOf(found)
+		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list dead letters: %w", err)
+		return DeadLetter{}, fmt.Errorf("get dead letter %s: %w", id, err)
 	}
-	return list, nil
+	return letter, nil
 }
 
-// Drop removes a dead letter, given its ID. It returns ErrNoDeadLetter when there is none.
-func (d *DeadLetters) Drop(ctx context.Context, id string) error {
-	return d.only(ctx, "drop", id, func(delivery amqp.Delivery) error { return delivery.Ack(false) })
-}
-
-// DropAll removes all dead letters that are there now, and returns how many.
-func (d *DeadLetters) DropAll(ctx context.Context) (int, error) {
-	var n atomic.Int64 // each may still be at work when ctx has ended
-	err := d.each(ctx, func(delivery amqp.Delivery) (bool, error) {
-		n.Add(1)
-		return true, delivery.Ack(false)
-	})
-	if err != nil {
-		return int(n.Load()), fmt.Errorf("drop dead letters: %w", err)
-	}
-	return int(n.Load()), nil
-}
-
-// only does something with the dead letter of an ID.
-func (d *DeadLetters) only(ctx context.Context, what, id string, do func(amqp.Delivery) error) error {
-	found := false
-	err := d.each(ctx, func(delivery amqp.Delivery) (bool, error) {
-		if idOf(delivery) != id {
-			return true, nil
+// All goes through the letters that are there when it begins, oldest first. It reads them all before it hands out the
+// first, so that they are back in the queue then. An error comes alone, with an empty DeadLetter.
+func (d *DeadLetters) All(ctx context.Context) iter.Seq2[DeadLetter, error] {
+	return func(yield func(DeadLetter, error) bool) {
+		letters, err := d.list(ctx)
+		if err != nil {
+			yield(DeadLetter{}, fmt.Errorf("list dead letters: %w", err))
+			return
 		}
-		found = true
-		return false, do(delivery)
-	})
-	if err == nil && !found {
-		err = ErrNoDeadLetter
+		for _, letter := range letters {
+			if !yield(letter, nil) {
+				return
+			}
+		}
 	}
+}
+
+func (d *DeadLetters) list(ctx context.Context) ([]DeadLetter, error) {
+	var letters []DeadLetter
+	err := d.each(ctx, func(found amqp.Delivery) (more bool, err error) {
+		letters = append(letters, d.letterOf(found))
+		return true, nil
+	})
+	return letters, err
+}
+
+// Drop removes one letter, or returns deadletter.ErrNotFound.
+func (d *DeadLetters) Drop(ctx context.Context, id string) error {
+	err := d.find(ctx, id, func(found amqp.Delivery) error { return found.Ack(false) })
 	if err != nil {
-		return fmt.Errorf("%s dead letter %s: %w", what, id, err)
+		return fmt.Errorf("drop dead letter %s: %w", id, err)
 	}
 	return nil
 }
 
-// each visits the dead letters that are there now until visit says that it is enough. What it does not acknowledge stays.
-func (d *DeadLetters) each(ctx context.Context, visit func(amqp.Delivery) (bool, error)) error {
-	return d.publisher.use(ctx, func(channel *amqp.Channel) error {
-		n, err := d.count(channel)
+// DropAll removes the letters that are there when it begins and returns how many.
+func (d *DeadLetters) DropAll(ctx context.Context) (int, error) {
+	dropped := 0
+	err := d.each(ctx, func(found amqp.Delivery) (more bool, err error) {
+		if err := found.Ack(false); err != nil {
+			return false, err
+		}
+		dropped++
+		return true, nil
+	})
+	if err != nil {
+		return dropped, fmt.Errorf("drop dead letters: %w", err)
+	}
+	return dropped, nil
+}
+
+// find does something with the letter of an ID, and returns deadletter.ErrNotFound where there is none.
+func (d *DeadLetters) find(ctx context.Context, id string, do func(amqp.Delivery) error) error {
+	err := deadletter.ErrNotFound
+	failed := d.each(ctx, func(found amqp.Delivery) (more bool, _ error) {
+		if idOf(found) != id {
+			return true, nil
+		}
+		err = do(found)
+		return false, nil
+	})
+	return errors.Join(failed, err)
+}
+
+// each visits the letters that are there now until visit wants no more. What visit does not acknowledge stays.
+func (d *DeadLetters) each(ctx context.Context, visit func(amqp.Delivery) (more bool, err error)) error {
+	if err := d.looking.lock(ctx); err != nil {
+		return err
+	}
+	defer d.looking.unlock()
+	b, err := d.queue.publisher.browse(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close(ctx)
+	kind, err := d.queue.publisher.queueType(ctx, d.queue.name)
+	switch {
+	case isMissing(err):
+		return nil // the first letter makes the queue
+	case err != nil:
+		return err
+	case kind == amqp.QueueTypeQuorum:
+		return d.rotate(ctx, b, visit)
+	}
+	for found, err := range b.messages(ctx, d.queue.name) {
+		if isMissing(err) {
+			return nil // the first letter makes the queue
+		}
 		if err != nil {
 			return err
 		}
-		for range n {
-			delivery, ok, err := channel.Get(d.queue, false)
-			if err != nil || !ok {
-				return err
-			}
-			if more, err := visit(delivery); err != nil || !more {
-				return err
-			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+		if more, err := visit(found); err != nil || !more {
+			return err
 		}
-		return nil
-	})
+	}
+	return nil
 }

@@ -10,66 +10,155 @@
 //		},
 //	}
 //	broker := amqpadapter.NewBroker(cnf)
-//	defer broker.(io.Closer).Close()
+//	defer broker.(amqpadapter.Broker).Close()
 //	server := machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), lock)
 //
 // # Mixing with Machinery's own AMQP broker
 //
-// Exchange, queues, bindings and messages are Machinery's, so that servers and workers of both kinds may share queues. Two
-// things differ. With a direct exchange, tasks of the default queue go to the default queue, and no queue is made that is
-// named after the binding key: Machinery's Publish makes one where the two names differ, and nobody reads it. A worker of
-// another queue binds it with its own name only, and removes the binding with the default key that Machinery's worker has
-// made, because of which default tasks would run there too.
+// Exchange, queues, bindings and messages are Machinery's, so that servers and workers of both kinds may share queues.
+// Two things differ. With a direct exchange, tasks of the default queue go to the default queue, and no queue is made
+// that is named after the binding key: Machinery's Publish makes one where the two names differ, and nobody reads it. A
+// worker of another queue binds it with its own name only, and removes the binding with the default key that
+// Machinery's worker has made, because of which default tasks would run there too.
 //
-// A queue that exists with other arguments is refused by RabbitMQ (PRECONDITION_FAILED) and reported with its name.
+// A queue that exists with other arguments or as another type is used as it is, which the broker logs once. Machinery's
+// own brokers fail there. Only config.AMQPConfig.DelayedQueue must exist just as it is declared.
 //
 // # What is promised
 //
-// A task is done at least once. Publish returns when RabbitMQ has confirmed the task, and the task stays there until the
-// worker has processed it. Where a connection is lost in between, a task may be sent, or run, twice. Lost connections are
-// opened again, by publishers for as long as WithPublishTimeout says, by workers for as long as they run. Quit waits for
-// the tasks that run; those that were only handed out go back.
-//
-// A task that no queue takes is an error of Publish. One whose processing ends with an error, because its state could not be
-// written or it could not be published again, is put back with a growing pause; one that came again because a worker was
-// lost, too. After WithMaxAttempts of either it goes to the dead letters, and so does at once what is no task or has
-// arguments that Machinery cannot reflect. A task that this worker does not know goes back to the queue for others, with a
-// growing pause.
+// Delivery is at least once. Publish returns when RabbitMQ has confirmed the task, and the task stays there until the
+// worker has processed it. Where a connection is lost in between, a task may be sent, or run, twice:
+//   - A task whose worker is lost, with its process or its connection, comes again.
+//   - A task that could not be processed to its end, because the result backend was down, say, is put back, and comes
+//     again after a pause (see WithBackoff). A task that fails has been processed: whether it is retried is Machinery's
+//     affair.
+//   - A task that takes longer than RabbitMQ waits for an acknowledgement (see WithConsumerTimeout) is delivered again.
+//     The worker that still runs it, or has ended it, does not run it twice; another worker does.
+//   - What a task sends after it, such as its callbacks, the next task of a chain or itself for a retry, is tried for
+//     as long as the worker runs, whatever becomes of the task's context, and the task is done when it is sent: an
+//     outage, or an alarm in which RabbitMQ takes no messages, is waited out, and takes up the worker's room for tasks
+//     meanwhile. A worker that has to stop before that leaves the task to others: it runs again. What can never be sent
+//     goes to the dead letters of WithDeadLetters, or else of the default queue; where these cannot take it either,
+//     because RabbitMQ takes no message so large or because it has no JSON, they get the beginning of it, which cannot
+//     be replayed. Where they take nothing at all, the task is put back, and that counts as an attempt.
+//   - What cannot be moved to the dead letters or put back, because a queue is full, say, is tried again beside other
+//     tasks.
+//   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries
+//     for as long as WithPublishTimeout says, from the first connection on. Only a user that RabbitMQ does not know and
+//     a certificate that nobody knows are errors at once. The error of a Publish in an alarm says so.
+//   - Quit waits for the tasks that run; those that were only handed out go back. Where RabbitMQ does not answer, it takes
+//     up to WithStopTimeout longer, and some seconds for the connections.
+//   - A task that was tried too often (see WithMaxAttempts) goes to the dead letters, and so does at once what is no
+//     task or has arguments that Machinery cannot reflect. With the middleware installed, the state of a task that was
+//     tried too often is FAILURE then.
+//   - Tasks that a worker does not know go back to its queue after a pause, for others.
+//   - A task that no queue takes is an error of Publish.
 //
 // # Delayed tasks
 //
-// Tasks with an ETA wait in RabbitMQ, on disk, and come to the exchange when they are due: never earlier, and up to 1/65536
-// of the delay later, which is 55 ms for an hour. They keep their priority, and any worker may take them. Beyond 49.7 days,
-// they come to a worker of this package in between, which delays them again; one of Machinery's would run them then. Where
-// config.AMQPConfig.DelayedQueue is set they wait in that queue as Machinery has them do: behind each other, and all for one
-// routing key.
+// Tasks with an ETA wait in RabbitMQ, on disk, and come to the exchange when they are due: never earlier, and up to
+// 1/65536 of the delay later, which is 55 ms for an hour, and the time that RabbitMQ takes to pass them on. They keep
+// their priority, and any worker may take them.
+// Beyond 49.7 days, they come to a worker of this package in between, which delays them again; one of Machinery's would
+// run them then. Where config.AMQPConfig.DelayedQueue is set they wait in that queue as Machinery has them do: behind
+// each other, and all for one routing key.
 //
-// On their way they pass from queue to queue inside RabbitMQ. Its classic queues do not confirm that to each other: a server
-// that is killed in just that moment may lose a delayed task.
+// On their way they pass from queue to queue inside RabbitMQ, to the due queue of their exchange. These are quorum
+// queues, each of which keeps a task until the next one has confirmed it, which needs RabbitMQ 3.10 or later and its
+// feature flag stream_queue. Every worker of this package on the exchange delivers from the due queue, and waits for
+// RabbitMQ's confirmation. A task that cannot be delivered, because its queue is full or gone, waits again, for a
+// second at first and up to half a minute, and does not hold up others; a binding or an exchange that was deleted is
+// declared again.
+//
+// Where no worker of this package runs for two seconds, RabbitMQ delivers what is due itself. It repeats only every
+// three minutes what it could not deliver. What remains to be lost: what is purged or deleted in those queues, also by
+// a policy with expires, message-ttl or max-length (with drop-head) whose pattern matches their names; with
+// WithQueueType("classic") what comes due just as the server is killed; and what RabbitMQ 3.10 has confirmed less than a
+// second after it made the queues, where it is killed then. Workers make them when they start, so that they are older
+// than that when they hold tasks; where there was no worker, the first delayed task does.
+//
+// What is just on its way between two of these queues when a node is killed, or starts again, RabbitMQ passes on again
+// after three minutes, and what is behind it in the same queue waits for that. A line of advanced.config in the
+// configuration of RabbitMQ makes it ten seconds:
+//
+//	[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 10000}]}].
+//
+// Of the policies that match a queue RabbitMQ applies the one of the highest priority. Where one with expires matches
+// all names, another one keeps it from these queues; no argument of a queue does, and a quorum queue that is declared
+// again expires all the same:
+//
+//	rabbitmqctl set_policy --priority 100 --apply-to queues delayed-tasks \
+//	    '^machinery\.delayed\.|\.due$' '{"overflow":"reject-publish"}'
 //
 // # Queues
 //
-// All are durable, and none is ever deleted:
-//   - the work queues, with config.AMQPConfig.QueueDeclareArgs; made by who publishes to them or consumes them first
-//   - beside each that is consumed, {queue}.redelivered, with the same arguments: tasks that RabbitMQ has handed out before
-//     pass through it, because only there it is certain that a worker was lost with one that comes again
-//   - {queue}.dead, when there is the first dead letter (see WithDeadLetters)
-//   - machinery.delay.0 to machinery.delay.31, as far as delays need them, for all users of the virtual host; with exchanges
-//     of the same names and machinery.delay.due
+// All are durable, and none is ever deleted. Work queues, those beside them and dead letters are of the type that they
+// have already, or else of the virtual host's default type; see WithQueueType.
 //
-// A user of RabbitMQ with restricted permissions needs them for these names.
+//	                        classic queue                   quorum queue
+//	tasks of one node       lost with its disk              kept by the other nodes
+//	Signature.Priority      needs x-max-priority            3.x: ignored; 4.0: two levels; x-max-priority is left out
+//	GetPendingTasks         lists                           ErrNotListable, unless empty
+//	DeadLetters             letters stay in their places    letters are published anew when they are looked at
+//	delivery limit          none                            RabbitMQ 4 drops or dead-letters after 20 deliveries; each
+//	                                                        task that comes again is published anew, which starts at 0
+//
+// They are:
+//   - the work queues, with config.AMQPConfig.QueueDeclareArgs; made by who publishes to them or consumes them first
+//   - beside each that is consumed, {queue}.redelivered, with the same arguments: tasks that RabbitMQ has handed out
+//     before pass through it, because only there it is certain that a worker was lost with one that comes again
+//   - {queue}.dead, when there is the first dead letter (see WithDeadLetters)
+//   - {queue}.pause, beside each that is consumed: it holds a message while the queue is paused (see NewSource)
+//   - {exchange}.due, for delayed tasks that are due
+//   - machinery.delayed.0 to machinery.delayed.31, for all users of the virtual host, or machinery.delayed.classic.0 and
+//     so on with WithQueueType("classic"); machinery.delayed.unclaimed, for what no due queue takes; with exchanges of
+//     the same names, machinery.delayed.due and machinery.delayed.direct. The first worker, or delayed task, makes them
+//     all, which takes about half a second.
+//
+// Earlier versions kept delayed tasks in machinery.delay.0 to machinery.delay.31, which go on by themselves until they
+// are empty.
+//
+// A user of RabbitMQ with restricted permissions needs them to configure, to write and to read, for these names: in
+// each of the three, for an exchange named E and each queue named Q,
+//
+//	^(amq\.default|machinery\.delayed\..+|E(\.due)?|Q(\.redelivered|\.dead|\.pause)?)$
+//
+// Without those for Q.pause all works but Pause: workers log once that they cannot see it.
 //
 // # Headers and properties
 //
-// A message has its task's headers as AMQP headers, and TypesHeader and FormatHeader besides, so that operators can tell
-// without opening the body what it carries, and bind queues to it. Its type is the name of the task, its correlation id the
-// UUID. Nothing of that is read by workers. AttemptsHeader counts attempts.
+// A message has its task's headers as AMQP headers, and TypesHeader and FormatHeader besides, so that operators can
+// tell without opening the body what it carries, and bind queues to it. Its type is the name of the task, its
+// correlation id the UUID, its message id another one each time that it is published. Workers read none of that but the
+// message id, by which they know a message that comes again after its task has run. DeliveriesHeader and
+// UnregisteredHeader count, in messages that were put back: headers in the body of a task never set them.
+//
+// # Looking into queues
+//
+// NewSource tells what is in the queues, for package inspect's page and command, and how to do so without changing
+// anything. AMQP itself tells little of that; RabbitMQ's management plugin tells more. Workers say who they are in the
+// arguments of their consumers, envelope-host, envelope-process, envelope-concurrency and envelope-started, and their
+// connections in the client properties host and process.
+//
+// # Versions of RabbitMQ
+//
+// The tests run on RabbitMQ 3.10, 4.0 and 4.3. What these do differently:
+//   - 4.0 and later refuse messages of more than 16 MiB, unless max_message_size in their configuration is more, and
+//     Publish returns their error. WithMaxMessage cannot raise that.
+//   - 4.0 and later do not replicate classic queues in a cluster: they are gone for as long as their node is.
+//   - 4.3 refuses x-consumer-timeout among the arguments of a classic queue (PRECONDITION_FAILED).
+//   - 4.0 and later warn in their log of transient queues that are not exclusive, as NewBackend declares them. They are
+//     refused where deprecated_features.permit.transient_nonexcl_queues is false.
 //
 // # Results
 //
-// RabbitMQ hands a result out once: who reads it takes it away. The results of a chord come in the order in which its tasks
-// ended, states do not outlive RabbitMQ, and each one costs a connection. Most people keep results in Redis instead, with
-// redisadapter.NewBackend, and use RabbitMQ for the tasks alone; large payloads may go to redisadapter.NewStore.
+// Machinery's backend for RabbitMQ keeps each state in a queue that is neither durable nor exclusive. RabbitMQ 4.3 has
+// deprecated these and refuses them where permit.transient_nonexcl_queues is false: results need another backend there.
+//
+// RabbitMQ hands a result out once: who reads it takes it away. The results of a chord come in the order in which its
+// tasks ended, states do not outlive RabbitMQ, and each one costs a connection. Most people keep results in Redis
+// instead, with redisadapter.NewBackend, and use RabbitMQ for the tasks alone; large payloads may go to
+// redisadapter.NewStore.
 //
 // Logs name tasks and their UUIDs, never what they carry.
 package amqpadapter

@@ -14,6 +14,7 @@ import (
 	"github.com/go-redis/redis/v8"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/inspect"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
@@ -105,11 +106,10 @@ func ExampleNewDeadLetters() {
 		panic(err)
 	}
 
-	letters, err := dead.List(ctx, 10)
-	if err != nil {
-		panic(err)
-	}
-	for _, letter := range letters {
+	for letter, err := range dead.All(ctx) {
+		if err != nil {
+			panic(err)
+		}
 		fmt.Printf("%s: %s\n", letter.Task.Name, letter.Reason)
 	}
 	n, err := dead.ReplayAll(ctx)
@@ -117,4 +117,19 @@ func ExampleNewDeadLetters() {
 	// Output:
 	// add: no such customer
 	// 1 replayed <nil>
+}
+
+// What is in the queues, without the management plugin. Where it is enabled, inspect.WithManagement tells more.
+func ExampleNewSource() {
+	client := redis.NewClient(&redis.Options{Addr: "localhost:6379"})
+	defer client.Close()
+	cnf := exampleConfig()
+	results := inspect.ResultsOf(redisadapter.NewBackend(cnf, client))
+	source := amqpadapter.NewSource(cnf, inspect.WithResults(results), inspect.WithQueues("reports"))
+	defer source.(io.Closer).Close()
+
+	_, err := source.Workers(context.Background())
+	fmt.Println(source.Name(), errors.Is(err, inspect.ErrUnsupported))
+	// Output:
+	// rabbitmq true
 }

@@ -3,6 +3,7 @@ package amqpadapter
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,26 +18,38 @@ const (
 	// FormatHeader is the AMQP header with the version of the envelope format, in messages that have envelopes among
 	// their arguments.
 	FormatHeader = middleware.FormatHeader
-	// TypesHeader is the AMQP header with the wire types of a task's arguments, in order and separated by commas, such
-	// as "orders.Order,int64". It is cut off after 1024 bytes.
+	// TypesHeader is the AMQP header with the registered types of a task's arguments, in order and separated by commas,
+	// such as "orders.Order,int64". It is cut off after 1024 bytes.
 	TypesHeader = "envelope-types"
 
-	longestTypes = 1024
-	// longestEnvelopeHeader is how much of an envelope is looked at to find its type.
-	longestEnvelopeHeader = 1024
-	// longestShortString is what AMQP has room for in the names of headers, routing keys and some properties.
-	longestShortString = 255
+	maxTypes = 1024
+	// maxEnvelopeHeader is how much of an envelope is looked at to find its type.
+	maxEnvelopeHeader = 1024
+	// maxShortString is what AMQP has room for in the names of headers, routing keys and some properties.
+	maxShortString = 255
 )
 
-// headersOf returns the AMQP headers of a task: its own, and those that say what its arguments are.
+// headersOf returns the AMQP headers of a task: its own, without those that this package sets itself, and those that
+// say what its arguments are.
 func headersOf(s *tasks.Signature) (amqp.Table, error) {
 	headers := make(amqp.Table, len(s.Headers)+4)
 	for name, value := range s.Headers {
-		if len(name) > longestShortString {
-			return nil, fmt.Errorf("name of a header: %w", ErrTooLarge)
+		if !isReserved(name) {
+			headers[name] = headerValue(value)
 		}
-		headers[name] = headerValue(value)
 	}
+	addArgumentHeaders(headers, s)
+	if err := checkNames(headers); err != nil {
+		return nil, err
+	}
+	if err := headers.Validate(); err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
+	return headers, nil
+}
+
+// addArgumentHeaders adds those that say what the arguments of a task are.
+func addArgumentHeaders(headers amqp.Table, s *tasks.Signature) {
 	types, hasEnvelopes := typesOf(s.Args)
 	if types != "" {
 		headers[TypesHeader] = types
@@ -44,10 +57,37 @@ func headersOf(s *tasks.Signature) (amqp.Table, error) {
 	if hasEnvelopes {
 		headers[FormatHeader] = "1"
 	}
-	if err := headers.Validate(); err != nil {
-		return nil, fmt.Errorf("headers: %w", err)
+}
+
+// isReserved reports whether a header steers or counts the deliveries of a message. Whoever sends a task decides what
+// is in its body, and a retry makes headers of that.
+func isReserved(name string) bool {
+	return slices.Contains(countingHeaders, name) || strings.HasPrefix(name, deathPrefix) || isTrace(name)
+}
+
+// countingHeaders count, in the AMQP headers of a message, what was tried.
+var countingHeaders = []string{DeliveriesHeader, UnregisteredHeader}
+
+// checkNames returns ErrTooLarge for a name that AMQP has no room for, in nested tables too.
+func checkNames(value any) error {
+	switch value := value.(type) {
+	case amqp.Table:
+		for name, element := range value {
+			if len(name) > maxShortString {
+				return fmt.Errorf("name of a header: %w", ErrTooLarge)
+			}
+			if err := checkNames(element); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for _, element := range value {
+			if err := checkNames(element); err != nil {
+				return err
+			}
+		}
 	}
-	return headers, nil
+	return nil
 }
 
 // headerValue returns a value that AMQP can carry in place of what encoding/json makes of one: headers are read back
@@ -81,6 +121,10 @@ func headerValue(value any) any {
 
 // typesOf names what the arguments are, for people and for bindings: nobody relies on it.
 func typesOf(args []tasks.Arg) (types string, hasEnvelopes bool) {
+	if len(args) == 1 {
+		name, isEnvelope := typeOf(args[0])
+		return cut(name, maxTypes), isEnvelope
+	}
 	var list strings.Builder
 	for i, arg := range args {
 		name, isEnvelope := typeOf(arg)
@@ -89,8 +133,8 @@ func typesOf(args []tasks.Arg) (types string, hasEnvelopes bool) {
 			list.WriteByte(',')
 		}
 		list.WriteString(name)
-		if list.Len() > longestTypes {
-			return cut(list.String(), longestTypes), hasEnvelopes || anyEnvelope(args[i+1:])
+		if list.Len() > maxTypes {
+			return cut(list.String(), maxTypes), hasEnvelopes || anyEnvelope(args[i+1:])
 		}
 	}
 	return list.String(), hasEnvelopes
@@ -119,7 +163,7 @@ func typeOf(arg tasks.Arg) (name string, isEnvelope bool) {
 
 // parseHeader reads an envelope up to its data, however long that is.
 func parseHeader(text string) (envelope.Envelope, error) {
-	head := text[:min(len(text), longestEnvelopeHeader)]
+	head := text[:min(len(text), maxEnvelopeHeader)]
 	if before, _, found := strings.Cut(head, `,"data":`); found {
 		return envelope.Parse(before + `,"data":null}`)
 	}
@@ -127,26 +171,32 @@ func parseHeader(text string) (envelope.Envelope, error) {
 }
 
 // cut shortens a text without breaking a character apart.
-func cut(text string, most int) string {
-	if len(text) <= most {
+func cut(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	text = text[:most]
-	for !utf8.ValidString(text) && len(text) > most-utf8.UTFMax {
+	text = text[:limit]
+	for !utf8.ValidString(text) && len(text) > limit-utf8.UTFMax {
 		text = text[:len(text)-1]
 	}
 	return text
 }
 
-// frameReserve is what a frame needs beside the headers: the other properties, and what RabbitMQ adds on the way.
+// frameReserve is what a frame needs beside the headers: the other properties, and what RabbitMQ adds on the way. Of
+// small frames it is half.
 const frameReserve = 8192
 
-// check finds what would make RabbitMQ, or the client library, close the connection.
-func (m *message) check(frameSize int) error {
-	switch {
-	case len(m.routingKey) > longestShortString:
+// What is too large makes RabbitMQ, or the client library, close the connection.
+
+func (m *message) checkRoutingKey() error {
+	if len(m.routingKey) > maxShortString {
 		return fmt.Errorf("routing key: %w", ErrTooLarge)
-	case frameSize > 0 && sizeOf(m.Headers) > frameSize-frameReserve:
+	}
+	return nil
+}
+
+func (m *message) checkFrame(size int) error {
+	if size > 0 && sizeOf(m.Headers) > size-min(frameReserve, size/2) {
 		return fmt.Errorf("headers: %w", ErrTooLarge)
 	}
 	return nil

@@ -8,9 +8,12 @@ import (
 	"github.com/RichardKnop/machinery/v2/tasks"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 )
 
 func TestHeadersSayWhatTheArgumentsAre(t *testing.T) {
+	t.Parallel()
 	text := func(s string) tasks.Arg { return tasks.Arg{Type: "string", Value: s} }
 	for want, args := range map[string][]tasks.Arg{
 		"":                            nil,
@@ -23,7 +26,7 @@ func TestHeadersSayWhatTheArgumentsAre(t *testing.T) {
 		strings.Repeat("int64,", 170): nil,
 	} {
 		if args == nil && want != "" {
-			want = strings.Repeat("int64,", 171)[:longestTypes]
+			want = strings.Repeat("int64,", 171)[:maxTypes]
 			for range 1000 {
 				args = append(args, tasks.Arg{Type: "int64"})
 			}
@@ -42,12 +45,13 @@ func TestHeadersSayWhatTheArgumentsAre(t *testing.T) {
 
 // The headers of a retry have been read back from the body of the message.
 func TestHeadersSurviveBeingReadBack(t *testing.T) {
+	t.Parallel()
 	sent := &tasks.Signature{Headers: tasks.Headers{"n": int64(1) << 60, "f": 0.5, "s": "text", "list": []any{"x", int64(2)}, "table": amqp.Table{"k": int64(3)}}}
 	first, err := headersOf(sent)
 	require.NoError(t, err)
 	body, err := json.Marshal(sent)
 	require.NoError(t, err)
-	again, err := decodeTask([]byte(strings.Replace(string(body), `"Name":""`, `"Name":"add"`, 1)))
+	again, err := delivery.Decode([]byte(strings.Replace(string(body), `"Name":""`, `"Name":"add"`, 1)))
 	require.NoError(t, err)
 	second, err := headersOf(again)
 	require.NoError(t, err)
@@ -56,12 +60,14 @@ func TestHeadersSurviveBeingReadBack(t *testing.T) {
 }
 
 func TestHeadersThatAMQPCannotCarryAreRefused(t *testing.T) {
+	t.Parallel()
 	_, err := headersOf(&tasks.Signature{Headers: tasks.Headers{"c": make(chan int)}})
 	require.ErrorContains(t, err, "headers")
 	require.Error(t, err)
 }
 
 func TestSizeOfHeadersIsNotUnderrated(t *testing.T) {
+	t.Parallel()
 	table := amqp.Table{"a": "text", "b": []any{int64(1), "x"}, "c": amqp.Table{"d": []byte("bytes")}, "e": true}
 	// Each name, value and list has at least its bytes, a type and a length.
 	require.Greater(t, sizeOf(table), len("atextbxcdbytese")+8*4)
@@ -72,7 +78,33 @@ func FuzzTypeOf(f *testing.F) {
 	f.Add(`{"$envelope":1,"type":"a","x":",\"data\":","data":1}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		name, isEnvelope := typeOf(tasks.Arg{Type: "string", Value: text})
-		require.LessOrEqual(t, len(name), longestEnvelopeHeader)
+		require.LessOrEqual(t, len(name), maxEnvelopeHeader)
 		require.Equal(t, isEnvelope, name != "string" || isEnvelope)
 	})
+}
+
+// A retry makes AMQP headers of those in the body, which its sender chose.
+func TestHeadersOfABodySetNoneThatCountOrSteer(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		DeliveriesHeader, UnregisteredHeader, DeathReasonHeader, DeathQueueHeader, deathIDHeader, delayQueueHeader,
+		delayExchangeHeader, delayLevelHeader + "3", "x-death", "x-delivery-count",
+	} {
+		headers, err := headersOf(&tasks.Signature{Headers: tasks.Headers{name: int32(99), "kept": "x"}})
+		require.NoError(t, err)
+		require.Equal(t, amqp.Table{"kept": "x"}, headers)
+	}
+}
+
+func TestNamesOfHeadersThatAMQPHasNoRoomForAreRefusedAtAnyDepth(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("n", maxShortString+1)
+	for _, value := range []tasks.Headers{
+		{long: "x"},
+		{"table": map[string]any{long: "x"}},
+		{"list": []any{map[string]any{long: "x"}}},
+	} {
+		_, err := headersOf(&tasks.Signature{Headers: value})
+		require.ErrorIs(t, err, ErrTooLarge)
+	}
 }

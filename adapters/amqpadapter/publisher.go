@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
-)
 
-// A message is what is published, and where to.
-type message struct {
-	exchange, routingKey string
-	// needs must exist for the message to get where it shall.
-	needs []declaration
-	amqp.Publishing
-}
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/backoff"
+)
 
 // publisher sends messages over one connection, which it opens when it is needed, and again after it was lost. Each
 // message waits for its own confirmation, and any number of them do so at the same time.
@@ -24,132 +20,174 @@ type publisher struct {
 	endpoint endpoint
 	timeout  time.Duration
 
-	// gate lets one goroutine at a time look after the link.
-	gate   gate
-	link   *link
-	opened bool
-	closed atomic.Bool
+	// connecting guards conn and opened.
+	connecting mutex
+	conn       *publishConn
+	opened     bool
+	closed     atomic.Bool
 	// busy counts the messages under way.
 	busy atomic.Int64
 }
 
 func newPublisher(e endpoint, timeout time.Duration) *publisher {
-	return &publisher{endpoint: e, timeout: timeout, gate: newGate()}
+	return &publisher{endpoint: e, timeout: timeout, connecting: newMutex()}
 }
 
-// publish returns when RabbitMQ has confirmed the message. Where the connection is lost meanwhile it sends the message
-// again, so that it may arrive twice. The errors are ErrUnroutable, ErrNotConfirmed, ErrTooLarge, ErrClosed, those of
-// ctx, and RabbitMQ's own where it refuses a declaration.
+// publish returns when RabbitMQ has confirmed the message. Where there is no connection or it is lost meanwhile, or
+// RabbitMQ refuses the message, it sends the message again until the timeout, so that it may arrive twice. The errors
+// are ErrUnroutable, ErrNotConfirmed, ErrTooLarge, ErrClosed, those of ctx, and RabbitMQ's own where it refuses a
+// connection or a declaration.
 func (p *publisher) publish(ctx context.Context, m message) error {
-	p.busy.Add(1)
-	defer p.busy.Add(-1)
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
+	return p.publishWhile(ctx, m, timeMayCure)
+}
 
+// publishUnlessNacked does the same, and returns at once when RabbitMQ refuses the message.
+func (p *publisher) publishUnlessNacked(ctx context.Context, m message) error {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	return p.publishWhile(ctx, m, isLost)
+}
+
+// timeMayCure reports whether a message may be sent later that could not be sent now.
+func timeMayCure(err error) bool { return isLost(err) || errors.Is(err, errNacked) }
+
+// mayBeSentLater reports whether the error of publishing is one that time may cure, after more time than there was.
+func mayBeSentLater(err error) bool { return timeMayCure(err) || errors.Is(err, ErrNotConfirmed) }
+
+// publishWhile sends the message again for as long as an error is curable, until ctx ends.
+func (p *publisher) publishWhile(ctx context.Context, m message, curable func(error) bool) error {
+	p.busy.Add(1)
+	defer p.busy.Add(-1)
+	if err := m.checkRoutingKey(); err != nil {
+		return err
+	}
 	forgotten := false
-	for tries := 0; ; tries++ {
-		link, err := p.try(ctx, m)
+	for failures := 1; ; failures++ {
+		conn, err := p.try(ctx, m)
 		switch {
 		case err == nil:
 			return nil
 		case isMissing(err) && !forgotten:
 			// Somebody has deleted what was declared earlier.
 			forgotten = true
-			link.forget()
+			conn.forget()
 			continue
-		case !isLost(err):
+		case ctx.Err() != nil:
+			return notConfirmed(ctx, conn, err)
+		case !curable(err):
 			return err
 		}
-		if !pause(ctx, spread(doubled(firstReconnect, lastReconnect, tries))) {
-			return fmt.Errorf("%w: %w: %w", ErrNotConfirmed, context.Cause(ctx), err)
+		if !backoff.Sleep(ctx, reconnect.Pause(failures)) {
+			return notConfirmed(ctx, conn, err)
 		}
 	}
 }
 
-func (p *publisher) try(ctx context.Context, m message) (*link, error) {
-	link, err := p.connect(ctx)
+// notConfirmed is the error of a message for which there was no time left. There may be no connection.
+func notConfirmed(ctx context.Context, conn *publishConn, err error) error {
+	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	if conn != nil {
+		err = conn.whyLate(err)
+	}
+	return fmt.Errorf("%w: %w", ErrNotConfirmed, err)
+}
+
+func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
+	conn, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, need := range m.needs {
-		if err := link.ensure(ctx, need); err != nil {
-			return link, err
+		if err := conn.ensure(ctx, need); err != nil {
+			return conn, err
 		}
 	}
-	channel, err := link.channel(ctx)
+	channel, err := conn.channel(ctx)
 	if err != nil {
-		return link, err
+		return conn, err
 	}
 	err = channel.publish(ctx, m)
-	if isRefused(err) {
-		return link, link.publishAlone(ctx, m)
+	switch {
+	case isRefused(err):
+		return conn, conn.publishAlone(ctx, m)
+	case errors.Is(err, errNacked):
+		// Where the node with the leader of a quorum queue is lost, RabbitMQ 3.10 may go on refusing what a channel
+		// sends to it, long after another node has taken over.
+		if err = conn.publishAlone(ctx, m); err == nil {
+			conn.retire(ctx, channel)
+		}
 	}
-	return link, err
+	return conn, err
 }
 
-// connect returns the connection. One that could never be opened is an error at once, one that was lost is lost: its
-// server may come back.
-func (p *publisher) connect(ctx context.Context) (*link, error) {
-	if err := p.gate.enter(ctx); err != nil {
+// connect returns the connection, opened where that is needed. Where it was open before, any error is marked as lost:
+// the server may come back.
+func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
+	if err := p.connecting.lock(ctx); err != nil {
 		return nil, err
 	}
-	defer p.gate.leave()
+	defer p.connecting.unlock()
 	if p.closed.Load() {
 		return nil, ErrClosed
 	}
-	if p.link != nil && !p.link.connection.IsClosed() {
-		return p.link, nil
+	if p.conn != nil && !p.conn.connection.IsClosed() {
+		return p.conn, nil
 	}
-	connection, err := p.endpoint.dial(ctx, "machinery-envelope publisher", newWriteBuffer)
+	connection, err := p.endpoint.dial(ctx, "machinery-envelope publisher")
 	if err != nil && p.opened {
 		return nil, lost{err}
 	}
 	if err != nil {
 		return nil, err
 	}
-	p.link, p.opened = newLink(connection), true
-	return p.link, nil
+	p.conn, p.opened = newPublishConn(connection), true
+	return p.conn, nil
 }
 
-// use calls do with a channel of its own, which is closed afterwards. do should heed ctx where it goes on for long.
-func (p *publisher) use(ctx context.Context, do func(*amqp.Channel) error) error {
-	p.busy.Add(1)
-	defer p.busy.Add(-1)
-	link, err := p.connect(ctx)
+// browse opens a channel of its own to look into queues. It must be closed.
+func (p *publisher) browse(ctx context.Context) (*browser, error) {
+	conn, err := p.connect(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return await(ctx, func() error {
-		channel, err := link.connection.Channel()
-		if err != nil {
-			return err
-		}
-		defer func() { _ = channel.Close() }()
-		return do(channel)
+	p.busy.Add(1)
+	b := &browser{calling: newMutex(), closed: func() { p.busy.Add(-1) }}
+	err = b.call(ctx, func() (err error) {
+		b.channel, err = conn.connection.Channel()
+		return err
 	})
+	if err != nil {
+		b.close(ctx)
+		return nil, err
+	}
+	return b, nil
 }
 
-// rest closes the connection unless it is in use. The next message opens it again.
-func (p *publisher) rest() {
-	_ = p.gate.enter(context.Background())
-	defer p.gate.leave()
-	if p.link == nil || p.busy.Load() > 0 {
+// closeIdle closes the connection unless it is in use. The next message opens it again.
+func (p *publisher) closeIdle() {
+	_ = p.connecting.lock(context.Background())
+	defer p.connecting.unlock()
+	if p.conn == nil || p.busy.Load() > 0 {
 		return
 	}
-	_ = p.link.connection.hangUp()
-	p.link = nil
+	_ = p.conn.connection.hangUp()
+	p.conn = nil
 }
 
 // close closes the connection for good. Messages under way fail.
 func (p *publisher) close() error {
 	p.closed.Store(true)
-	_ = p.gate.enter(context.Background())
-	defer p.gate.leave()
-	if p.link == nil {
+	_ = p.connecting.lock(context.Background())
+	defer p.connecting.unlock()
+	if p.conn == nil {
 		return nil
 	}
-	err := p.link.connection.hangUp()
-	p.link = nil
+	err := p.conn.connection.hangUp()
+	p.conn = nil
 	return err
 }
 
@@ -160,7 +198,7 @@ func (l lost) Unwrap() error { return l.error }
 
 func isLost(err error) bool {
 	var marked lost
-	if errors.As(err, &marked) || errors.Is(err, amqp.ErrClosed) {
+	if errors.As(err, &marked) || errors.Is(err, amqp.ErrClosed) || isOfNetwork(err) {
 		return true
 	}
 	var closed *amqp.Error
@@ -175,43 +213,23 @@ func isLost(err error) bool {
 	}
 }
 
-// isRefused tells whether RabbitMQ has closed a channel because of a message on it.
+// isOfNetwork reports whether an error is that of a connection which the client library still takes for open.
+func isOfNetwork(err error) bool {
+	_, isOperation := errors.AsType[*net.OpError](err)
+	return isOperation || errors.Is(err, net.ErrClosed) || errors.Is(err, io.EOF)
+}
+
+// isRefused reports whether RabbitMQ has closed a channel because of a message on it.
 func isRefused(err error) bool {
+	if err == nil {
+		return false
+	}
 	var closed *amqp.Error
 	return errors.As(err, &closed) && !isLost(err)
 }
 
-// isMissing tells whether an error may come of an exchange or a queue that is gone.
+// isMissing reports whether an error may come of an exchange or a queue that is gone.
 func isMissing(err error) bool {
 	var refused *amqp.Error
 	return errors.Is(err, ErrUnroutable) || errors.As(err, &refused) && refused.Code == amqp.NotFound
-}
-
-// A gate lets one goroutine at a time through. Waiting for it ends with a context.
-type gate chan struct{}
-
-func newGate() gate { return make(gate, 1) }
-
-func (g gate) enter(ctx context.Context) error {
-	select {
-	case g <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (g gate) leave() { <-g }
-
-// await calls do, which knows no context, and stops waiting for it when ctx ends. do ends by itself at the latest when
-// its connection does.
-func await(ctx context.Context, do func() error) error {
-	done := make(chan error, 1)
-	go func() { done <- do() }()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

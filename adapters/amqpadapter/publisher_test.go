@@ -1,34 +1,38 @@
 package amqpadapter
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 // RabbitMQ closes the channel, which other messages are on, for a message that it refuses, such as one longer than its
 // max_message_size (16 MiB by default). A wrong user is refused likewise.
 func TestMessageThatRabbitMQRefusesFailsAlone(t *testing.T) {
-	url := os.Getenv("AMQP_URL")
-	if url == "" {
-		require.NotEqual(t, "true", os.Getenv("CI"), "AMQP_URL is not set: CI must test on a real RabbitMQ")
-		t.Skip("AMQP_URL is not set: no RabbitMQ to test on")
-	}
-	publisher := newPublisher(endpoint{urls: []string{url}}, defaultPublishTimeout)
+	t.Parallel()
+	publisher := newPublisher(endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
 	defer func() { require.NoError(t, publisher.close()) }()
 	queue := "refused-" + t.Name()
-	good := message{routingKey: queue, needs: []declaration{durableQueue(queue)}}
+	good := message{routingKey: queue, needs: []declaration{deadLettersIn(queue, nil)}}
 	bad := message{routingKey: queue, Publishing: amqp.Publishing{UserId: "somebody else"}}
 	defer func() {
-		require.NoError(t, publisher.use(t.Context(), func(channel *amqp.Channel) error {
-			_, err := channel.QueueDelete(queue, false, false, false)
-			return err
-		}))
+		browser, err := publisher.browse(t.Context())
+		require.NoError(t, err)
+		_, err = browser.channel.QueueDelete(queue, false, false, false)
+		require.NoError(t, err)
+		browser.close(t.Context())
 	}()
 	require.NoError(t, publisher.publish(t.Context(), good))
 
@@ -46,4 +50,21 @@ func TestMessageThatRabbitMQRefusesFailsAlone(t *testing.T) {
 	}
 	done.Store(true)
 	others.Wait()
+}
+
+// A connection is cut before the client library knows it.
+func TestErrorOfTheNetworkIsThatOfALostConnection(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		&net.OpError{Op: "write", Net: "tcp", Err: syscall.EPIPE},
+		fmt.Errorf("declare: %w", &net.OpError{Op: "write", Net: "tcp", Err: os.ErrDeadlineExceeded}),
+		net.ErrClosed, io.EOF, amqp.ErrClosed, lost{errors.New("any")},
+		&amqp.Error{Code: amqp.ConnectionForced},
+	} {
+		assert.True(t, isLost(err), "%v", err)
+		assert.False(t, isRefused(err), "%v", err)
+	}
+	for _, err := range []error{nil, ErrTooLarge, errNacked, errors.New("any"), &amqp.Error{Code: amqp.PreconditionFailed}} {
+		assert.False(t, isLost(err), "%v", err)
+	}
 }

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// writePatience is how long the network may take no byte before the connection counts as lost.
-const writePatience = 30 * time.Second
+// writeTimeout is how long the network may take no byte before the connection counts as lost.
+const writeTimeout = 30 * time.Second
 
 // writeBuffer lets many goroutines write to one connection without a system call each: what comes while one write is
-// under way leaves with the next, which is about a fifth more confirmed messages for 16 publishers. And a RabbitMQ that
-// has stopped reading, as it does when it is short of memory, keeps none of them from heeding its context. What waits here
-// is bounded by mostOutstanding messages.
+// under way leaves with the next, which is about a fifth more confirmed messages for 16 publishers; so do the
+// acknowledgements of tasks that end at about the same time. And a RabbitMQ that has stopped reading, as it does when it
+// is short of memory, keeps none of them from heeding its context. What waits here is bounded by maxOutstanding messages,
+// and by the acknowledgements of what RabbitMQ has handed out.
 type writeBuffer struct {
 	net.Conn
 
@@ -83,7 +84,7 @@ func (b *writeBuffer) next(spare []byte) []byte {
 		b.changed.Wait()
 	}
 	if !b.closed {
-		_ = b.SetWriteDeadline(time.Now().Add(writePatience)) // where it fails, so does the write
+		_ = b.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it fails, so does the write
 	}
 	batch := b.pending
 	b.pending = spare

@@ -1,0 +1,35 @@
+package amqpadapter
+
+import "context"
+
+// A mutex is held by one goroutine at a time. Waiting for it ends with a context.
+type mutex chan struct{}
+
+func newMutex() mutex { return make(mutex, 1) }
+
+func (m mutex) lock(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	select {
+	case m <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (m mutex) unlock() { <-m }
+
+// waitFor calls do, which knows no context, and stops waiting for it when ctx ends. do ends by itself at the latest
+// when its connection does.
+func waitFor(ctx context.Context, do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,221 @@
+package amqpadapter
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/backoff"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
+)
+
+const (
+	// pauseSuffix names the queue, beside each work queue, in which a message is while the work queue is paused. It is
+	// never consumed: how many messages it has is all that it says.
+	pauseSuffix = ".pause"
+	// pauseInterval is how often workers ask for that.
+	pauseInterval = time.Second
+)
+
+// pauseQueue declares the queue that says whether a work queue is paused.
+func (t topology) pauseQueue(queue string) declaration {
+	return deadLettersIn(queue+pauseSuffix, t.withType(nil))
+}
+
+// A pauseWatch knows whether the queue of a worker is paused. Where that cannot be found out, what was found last holds,
+// and at first that it is not paused: a worker works.
+type pauseWatch struct {
+	queue    string
+	needs    declaration
+	conn     *consumeConn
+	outage   *delivery.Outage
+	logger   *slog.Logger
+	stopping context.Context
+
+	first sync.Once
+	// channel, began and err are those of the last look, which is made by one goroutine at a time.
+	channel *amqp.Channel
+	began   delivery.Moment
+	err     error
+
+	mu     sync.Mutex
+	paused bool
+	// pause is closed while the queue is paused, resumption while it is not.
+	pause, resumption chan struct{}
+}
+
+func newPauseWatch(b *broker, queue string, stopping context.Context) *pauseWatch {
+	w := &pauseWatch{
+		queue:      queue,
+		needs:      b.topology.pauseQueue(queue),
+		conn:       b.consumers,
+		outage:     b.outage,
+		logger:     b.logger,
+		stopping:   stopping,
+		pause:      make(chan struct{}),
+		resumption: make(chan struct{}),
+	}
+	close(w.resumption)
+	return w
+}
+
+// begun returns a channel that is closed once the queue is paused.
+func (w *pauseWatch) begun() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pause
+}
+
+// ended returns a channel that is closed once the queue is not paused.
+func (w *pauseWatch) ended() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.resumption
+}
+
+func (w *pauseWatch) isPaused() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.paused
+}
+
+// note notes how many messages say that the queue is paused.
+func (w *pauseWatch) note(messages int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch paused := messages > 0; {
+	case paused == w.paused:
+		return
+	case paused:
+		close(w.pause)
+		w.resumption = make(chan struct{})
+		w.logger.Info("queue is paused", "queue", w.queue)
+	default:
+		close(w.resumption)
+		w.pause = make(chan struct{})
+		w.logger.Info("queue is resumed", "queue", w.queue)
+	}
+	w.paused = !w.paused
+}
+
+// firstLook finds out whether the queue is paused, once, before the worker takes its first task. That it cannot is no
+// reason not to work.
+func (w *pauseWatch) firstLook() { w.first.Do(func() { w.err = w.look() }) }
+
+// run looks until the worker is stopped, after firstLook. Where the user may not declare the queue it ends: it would
+// only fill RabbitMQ's log.
+func (w *pauseWatch) run() {
+	part := "watch queue " + w.queue + pauseSuffix
+	defer w.outage.Over(part) // nobody else ends an outage of this part
+	defer w.close()
+	for failures := 0; !isForbidden(w.err); w.err = w.look() {
+		if w.stopping.Err() != nil {
+			return // it has cut the look short, which is no outage
+		}
+		w.outage.Note(part, w.began, w.err)
+		if failures++; w.err == nil {
+			failures = 0
+		}
+		if !backoff.Sleep(w.stopping, max(pauseInterval, reconnect.Pause(failures))) {
+			return
+		}
+	}
+	w.logger.Info("queue cannot be paused: the user may not declare the queue that says so",
+		"queue", w.queue, "needed", w.queue+pauseSuffix)
+}
+
+// look asks how many messages say that the queue is paused, on a channel that only it uses: an error closes it.
+func (w *pauseWatch) look() error {
+	w.began = w.outage.Begin()
+	if w.channel == nil {
+		if err := w.open(); err != nil {
+			return err
+		}
+	}
+	channel := w.channel
+	err := waitFor(w.stopping, func() error {
+		found, err := channel.QueueDeclarePassive(w.queue+pauseSuffix, true, false, false, false, nil)
+		if err == nil {
+			w.note(found.Messages)
+		}
+		return err
+	})
+	if err != nil {
+		w.close()
+	}
+	return err
+}
+
+func (w *pauseWatch) open() (err error) {
+	if err := w.conn.declare(w.stopping, w.needs); err != nil {
+		return err
+	}
+	w.channel, err = w.conn.open(w.stopping)
+	return err
+}
+
+func (w *pauseWatch) close() {
+	if w.channel != nil {
+		w.conn.close(w.channel)
+		w.channel = nil
+	}
+}
+
+// isForbidden reports whether the user lacks a right.
+func isForbidden(err error) bool {
+	var refused *amqp.Error
+	return errors.As(err, &refused) && refused.Code == amqp.AccessRefused
+}
+
+// waitOut returns nil when the queue is no longer paused and tasks are delivered again, or when the worker is stopped.
+func (c *consumer) waitOut(s *session) error {
+	select {
+	case <-c.stopping.Done():
+		return nil
+	case err := <-s.closed:
+		if err == nil {
+			return amqp.ErrClosed
+		}
+		return err
+	case <-c.pauses.ended():
+		return c.subscribeTo(s)
+	}
+}
+
+// putBack ends the deliveries of a session and puts back what was only handed out.
+func (c *consumer) putBack(s *session) {
+	if errors.Is(c.cancel(s), context.DeadlineExceeded) {
+		return // the worker stops; where the channel is gone RabbitMQ has put them back
+	}
+	for d := range s.first {
+		_ = d.Nack(false, true)
+	}
+	for d := range s.again {
+		c.putBackAgain(s, d)
+	}
+}
+
+// closeWhenDone closes the channel of a session when nothing is left to acknowledge on it. A quorum queue may still deliver what
+// was under way when it took the end of the deliveries; nobody gets that, and it comes back with the end of the channel.
+func (c *consumer) closeWhenDone(s *session) {
+	s.tasks.Wait()
+	c.conn.close(s.channel)
+}
+
+// putBackAgain puts back a message of the queue beside. What is only returned there comes as if a worker had been lost
+// with it: it is sent anew, unless it is one that does so anyway.
+func (c *consumer) putBackAgain(s *session, delivery amqp.Delivery) {
+	if delivery.Redelivered {
+		_ = delivery.Nack(false, true)
+		return
+	}
+	c.goFor(s, func() {
+		d := s.received(c.queue, delivery)
+		defer c.runs.begin(d.key)()
+		c.move(d, c.queue+redeliveredSuffix, countIn(d.Headers, DeliveriesHeader), 0)
+	})
+}

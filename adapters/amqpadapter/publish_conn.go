@@ -1,0 +1,156 @@
+package amqpadapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// publishConn is one connection for publishing, with what was opened and declared on it.
+type publishConn struct {
+	connection *connection
+	// blocked says why RabbitMQ takes no messages at present; nil where it takes them.
+	blocked atomic.Pointer[string]
+
+	// opening lets one goroutine at a time open the channel that all messages share: on one, RabbitMQ confirms many at
+	// once, which makes it the fastest way even for many goroutines.
+	opening mutex
+	confirm *confirmChannel
+
+	// declaring lets one goroutine at a time declare, on a channel of its own: what RabbitMQ refuses closes the
+	// channel.
+	declaring    mutex
+	declarations *amqp.Channel
+	declared     sync.Map // declaration.id → nil
+	// types has the types of queues, where they are not classic.
+	types sync.Map
+}
+
+// newPublishConn starts a goroutine that ends with the connection.
+func newPublishConn(connection *connection) *publishConn {
+	c := &publishConn{connection: connection, opening: newMutex(), declaring: newMutex()}
+	changes := connection.NotifyBlocked(make(chan amqp.Blocking, 1))
+	go func() {
+		for change := range changes {
+			if c.blocked.Store(nil); change.Active {
+				c.blocked.Store(&change.Reason)
+			}
+		}
+	}()
+	return c
+}
+
+// whyLate adds to an error that came of waiting too long that RabbitMQ takes no messages at present.
+func (c *publishConn) whyLate(err error) error {
+	if reason := c.blocked.Load(); reason != nil {
+		return fmt.Errorf("%w: %w (%s)", err, errBlocked, *reason)
+	}
+	return err
+}
+
+// A declaration makes something in RabbitMQ, unless it is there already.
+type declaration struct {
+	id      string
+	declare func(*amqp.Channel) error
+}
+
+// ensure declares what was not yet declared on this connection.
+func (c *publishConn) ensure(ctx context.Context, d declaration) error {
+	if _, done := c.declared.Load(d.id); done {
+		return nil
+	}
+	if err := c.declaring.lock(ctx); err != nil {
+		return err
+	}
+	return waitFor(ctx, func() error {
+		defer c.declaring.unlock()
+		return c.declare(d)
+	})
+}
+
+func (c *publishConn) declare(d declaration) error {
+	if c.declarations == nil || c.declarations.IsClosed() {
+		channel, err := c.connection.Channel()
+		if err != nil {
+			return err
+		}
+		c.declarations = channel
+	}
+	err := d.declare(c.declarations)
+	if other, ok := errors.AsType[instead](err); ok {
+		return c.declare(other.declaration)
+	}
+	if err != nil {
+		return err
+	}
+	c.declared.Store(d.id, nil)
+	return nil
+}
+
+// forget makes everything be declared again.
+func (c *publishConn) forget() {
+	c.declared.Clear()
+	c.types.Clear()
+}
+
+// channel returns the open channel for publishing.
+func (c *publishConn) channel(ctx context.Context) (*confirmChannel, error) {
+	if err := c.opening.lock(ctx); err != nil {
+		return nil, err
+	}
+	if c.confirm != nil && !c.confirm.channel.IsClosed() {
+		defer c.opening.unlock()
+		return c.confirm, nil
+	}
+	var opened *confirmChannel
+	err := waitFor(ctx, func() (err error) {
+		defer c.opening.unlock()
+		if opened, err = c.open(); err == nil {
+			c.confirm = opened
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+// retire has the next message open another channel in place of this one.
+func (c *publishConn) retire(ctx context.Context, old *confirmChannel) {
+	if c.opening.lock(ctx) != nil {
+		return
+	}
+	defer c.opening.unlock()
+	if c.confirm == old {
+		c.confirm = nil
+		old.retire()
+	}
+}
+
+// publishAlone uses a channel that no other message can be the end of: which one was, RabbitMQ does not tell.
+func (c *publishConn) publishAlone(ctx context.Context, m message) error {
+	return waitFor(ctx, func() error {
+		own, err := c.open()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = own.channel.Close() }()
+		return own.publish(ctx, m)
+	})
+}
+
+func (c *publishConn) open() (*confirmChannel, error) {
+	channel, err := c.connection.Channel()
+	if err != nil {
+		return nil, err
+	}
+	if err := channel.Confirm(false); err != nil {
+		return nil, err
+	}
+	return newConfirmChannel(c, channel), nil
+}

@@ -1,0 +1,90 @@
+package amqpadapter
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// maxBatch bounds the messages that are sent in one time of the publisher's timeout.
+const maxBatch = 4096
+
+// publishMany sends messages in their order, each before the one before it is confirmed, and returns the outcome of
+// each. What fails is sent again alone, as publish does, so that it may come behind the others. Where the time is up,
+// those that were not begun are not sent: each batch would have to wait as long.
+func (p *publisher) publishMany(ctx context.Context, messages []message) []error {
+	p.busy.Add(1)
+	defer p.busy.Add(-1)
+	errs := make([]error, 0, len(messages))
+	for batch := range slices.Chunk(messages, maxBatch) {
+		sent, late := p.publishBatch(ctx, batch)
+		errs = append(errs, sent...)
+		if late == nil {
+			continue
+		}
+		for range len(messages) - len(errs) {
+			errs = append(errs, late)
+		}
+		break
+	}
+	return errs
+}
+
+// publishBatch also returns the error of those for which there is no time left, nil where there was enough.
+func (p *publisher) publishBatch(ctx context.Context, messages []message) (errs []error, late error) {
+	errs = p.sendBatch(ctx, messages)
+	bounded, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	for i, err := range errs {
+		if err == nil {
+			continue
+		}
+		if ctx.Err() == nil {
+			errs[i] = p.publishWhile(bounded, messages[i], timeMayCure)
+		}
+		if bounded.Err() != nil && errs[i] != nil {
+			late = errs[i]
+		}
+	}
+	return errs, late
+}
+
+// sendBatch tries each message once.
+func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
+	bounded, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	errs := make([]error, len(messages))
+	var awaiting sync.WaitGroup
+	for i, m := range messages {
+		channel, sent, err := p.send(bounded, m)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		awaiting.Go(func() { errs[i] = channel.await(bounded, sent) })
+	}
+	awaiting.Wait()
+	return errs
+}
+
+// send sends a message and declares before what it needs.
+func (p *publisher) send(ctx context.Context, m message) (*confirmChannel, sentMessage, error) {
+	if err := m.checkRoutingKey(); err != nil {
+		return nil, sentMessage{}, err
+	}
+	conn, err := p.connect(ctx)
+	if err != nil {
+		return nil, sentMessage{}, err
+	}
+	for _, need := range m.needs {
+		if err := conn.ensure(ctx, need); err != nil {
+			return nil, sentMessage{}, err
+		}
+	}
+	channel, err := conn.channel(ctx)
+	if err != nil {
+		return nil, sentMessage{}, err
+	}
+	sent, err := channel.send(ctx, m)
+	return channel, sent, err
+}

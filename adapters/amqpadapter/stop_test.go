@@ -1,0 +1,82 @@
+package amqpadapter_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/adaptertest"
+)
+
+// The tests would time out if the stop waited for RabbitMQ: it notices after three minutes that a connection is dead.
+
+func TestStopLeavesATaskThatCannotBePutBackWithRabbitMQ(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	network := proxy(t, cnf)
+	broker := newBroker(t, network.cnf,
+		amqpadapter.WithStopTimeout(500*time.Millisecond), amqpadapter.WithPublishTimeout(time.Hour))
+	latch := adaptertest.NewLatch(t)
+	ended := work(t, broker, 1, &processor{Func: func(s *tasks.Signature) error {
+		_ = latch.Hold(s)
+		return errors.New("to be put back")
+	}})
+	publish(t, newBroker(t, cnf), task("add", "a"))
+	latch.Journal.Await(t, "a")
+	network.Hold()
+	latch.Release()
+	broker.StopConsuming()
+	<-ended
+	network.Interrupt()
+	eventually(t, func() bool { return waiting(t, cnf, cnf.DefaultQueue) == 1 })
+}
+
+func TestStopLeavesATaskThatIsDueWithRabbitMQ(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	network := proxy(t, cnf)
+	broker := newBroker(t, network.cnf,
+		amqpadapter.WithStopTimeout(500*time.Millisecond), amqpadapter.WithPublishTimeout(time.Hour))
+	var seen journal
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
+	due := cnf.AMQP.Exchange + ".due"
+	eventually(t, func() bool { return consumersOf(t, cnf, due) == 1 })
+	publish(t, newBroker(t, cnf), task("add", "a"))
+	seen.Await(t, "a")
+	network.Hold()
+	channel := dial(t, cnf.Broker)
+	require.NoError(t, channel.Confirm(false))
+	confirmed, err := channel.PublishWithDeferredConfirm("", due, true, false, amqp.Publishing{
+		Headers: amqp.Table{"machinery-delay-queue": cnf.DefaultQueue},
+		Body:    []byte(`{"Name":"add","UUID":"b"}`),
+	})
+	require.NoError(t, err)
+	require.True(t, confirmed.Wait())
+	eventually(t, func() bool { return waiting(t, cnf, due) == 0 }) // the worker has it
+	broker.StopConsuming()
+	<-ended
+	network.Interrupt()
+	work(t, newBroker(t, cnf), 1, &processor{Func: seen.Add})
+	// The first comes again where the network was held before its acknowledgement.
+	eventually(t, func() bool { return slices.Contains(seen.UUIDs(), "b") })
+}
+
+func TestIdleWorkerStopsThoughRabbitMQDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	network := proxy(t, cnf)
+	broker := newBroker(t, network.cnf, amqpadapter.WithStopTimeout(500*time.Millisecond))
+	var seen journal
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
+	publish(t, broker, task("add", "a"))
+	seen.Await(t, "a")
+	network.Hold()
+	broker.StopConsuming()
+	<-ended
+}
