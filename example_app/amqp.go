@@ -13,6 +13,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/inspect"
 )
 
 // amqpService is a RabbitMQ server.
@@ -62,7 +63,7 @@ func (s *amqpService) configure(cnf *config.Config, queue queue) {
 		BindingKey:    queue.name,
 		PrefetchCount: 1,
 	}
-	if queue.passing {
+	if queue.temporary {
 		cnf.AMQP.QueueDeclareArgs = config.QueueDeclareArgs{"x-expires": int32(leftoverExpiry.Milliseconds())}
 	}
 }
@@ -73,6 +74,13 @@ func (s *amqpService) newBroker(cnf *config.Config) brokersiface.Broker {
 
 func (s *amqpService) newBackend(cnf *config.Config) backendsiface.Backend {
 	return amqpadapter.NewBackend(cnf)
+}
+
+func (s *amqpService) newSource(cnf *config.Config, results inspect.Source) inspect.Source {
+	if results == nil {
+		return amqpadapter.NewSource(cnf)
+	}
+	return amqpadapter.NewSource(cnf, inspect.WithResults(results))
 }
 
 func (s *amqpService) remove(queue queue) error {

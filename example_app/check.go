@@ -9,27 +9,28 @@ import (
 	"slices"
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 const (
-	mostTasks   = 10_000
-	mostWorkers = 100
-	mostCities  = 100_000
+	maxTasks   = 10_000
+	maxWorkers = 100
+	maxCities  = 100_000
 )
 
 func (f *flags) checkConcurrency() error {
-	return within("concurrency", f.options.concurrency, mostWorkers)
+	return within("concurrency", f.options.concurrency, maxWorkers)
 }
 
-func within(flag string, value, most int) error {
-	if value < 1 || value > most {
-		return fmt.Errorf("-%s is %d, want 1 to %d", flag, value, most)
+func within(flag string, value, limit int) error {
+	if value < 1 || value > limit {
+		return fmt.Errorf("-%s is %d, want 1 to %d", flag, value, limit)
 	}
 	return nil
 }
 
 func (f *flags) readProblem() error {
-	if err := within("tasks", f.options.tasks, mostTasks); err != nil {
+	if err := within("tasks", f.options.tasks, maxTasks); err != nil {
 		return err
 	}
 	if f.options.timeout <= 0 {
@@ -42,24 +43,24 @@ func (f *flags) readProblem() error {
 	case f.isSet("problem"):
 		f.options.problem, err = readFile(f.file)
 	case !f.isSet("cities"):
-		f.options.problem, err = berlin52()
-	case f.cities < fewestCities || f.cities > mostCities:
-		err = fmt.Errorf("-cities is %d, want %d to %d", f.cities, fewestCities, mostCities)
+		f.options.problem, err = tsp.Berlin52()
+	case f.cities < tsp.MinCities || f.cities > maxCities:
+		err = fmt.Errorf("-cities is %d, want %d to %d", f.cities, tsp.MinCities, maxCities)
 	default:
-		f.options.problem = newRandomProblem(f.cities, f.options.seed)
+		f.options.problem = tsp.NewRandomProblem(f.cities, f.options.seed)
 	}
 	return err
 }
 
-func readFile(path string) (Problem, error) {
+func readFile(path string) (tsp.Problem, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return Problem{}, fmt.Errorf("-problem: %w", err)
+		return tsp.Problem{}, fmt.Errorf("-problem: %w", err)
 	}
 	defer file.Close()
-	problem, err := parseProblem(file)
+	problem, err := tsp.ParseProblem(file)
 	if err != nil {
-		return Problem{}, fmt.Errorf("-problem: %s: %w", path, err)
+		return tsp.Problem{}, fmt.Errorf("-problem: %s: %w", path, err)
 	}
 	return problem, nil
 }
@@ -125,7 +126,7 @@ func (f *flags) makeTransports() error {
 	for _, broker := range f.brokers {
 		queue := queue{name: f.queue}
 		if isDemo {
-			queue = newPassingQueue()
+			queue = newTemporaryQueue()
 		}
 		transport, err := newTransport(broker, f.backend, queue)
 		if err != nil {

@@ -6,26 +6,36 @@ import (
 
 	"github.com/RichardKnop/machinery/v2/retry"
 	"github.com/RichardKnop/machinery/v2/tasks"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 // Flaky fails on purpose, as often as it is told, before it does what another strategy does: its task is retried with
 // the arguments as they were sent.
 type Flaky struct {
-	Failures int      `json:"failures"`
-	From     Strategy `json:"from"`
+	Failures int          `json:"failures"`
+	From     tsp.Strategy `json:"from"`
 }
 
 var errOnPurpose = errors.New("failed on purpose, to be retried")
 
-// Name implements Strategy.
+// Name implements tsp.Strategy.
 func (s Flaky) Name() string { return "flaky or-opt" }
 
-// Solve implements Strategy.
-func (s Flaky) Solve(ctx context.Context, problem Problem) (Tour, error) {
+// Solve implements tsp.Strategy.
+func (s Flaky) Solve(ctx context.Context, problem tsp.Problem) (tsp.Tour, error) {
 	if retries(ctx) < s.Failures {
-		return Tour{}, errOnPurpose
+		return tsp.Tour{}, errOnPurpose
 	}
-	return solve(ctx, s.From, problem)
+	return tsp.Solve(ctx, s.From, problem)
+}
+
+// newStrategies makes the plans of a run. The first of them fails once, to show a retry; that it comes first hides the
+// pause that Machinery makes before the retry.
+func newStrategies(count, cities int, seed uint64) []tsp.Strategy {
+	strategies := tsp.NewStrategies(count, cities, seed)
+	strategies[0] = Flaky{Failures: 1, From: strategies[0]}
+	return strategies
 }
 
 // retries counts how often the task that runs has been retried. Machinery does not, but it makes the pause before each

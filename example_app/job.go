@@ -16,6 +16,8 @@ type job struct {
 	options   options
 	transport *transport
 	traffic   traffic
+	metrics   *metrics
+	page      *page
 	out       io.Writer
 
 	registry *envelope.Registry
@@ -33,17 +35,21 @@ func (j *job) solve(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	writeIntroduction(j.out, j.options, j.transport)
+	var err error
+	if j.page, err = servePage(ctx, j.options, j.transport, j.registry, j.metrics, j.out); err != nil {
+		return Report{}, err
+	}
 	wire := wire{out: j.out, backend: j.server.GetBackend()}
 	if j.options.showWire {
 		wire.showArguments(j.flow)
 	}
 
 	defer j.flow.purge(j.server.GetBackend())
-	crew := crew{transport: j.transport, registry: j.registry, observer: &j.traffic}
-	defer crew.quit()
+	workers := workers{transport: j.transport, registry: j.registry, observer: j.metrics.following(&j.traffic)}
+	defer workers.quit()
 	for i := range j.options.workers {
 		name := fmt.Sprintf("worker-%d", i+1)
-		if err := crew.launch(name, j.options.concurrency, newTasks(name, j.progress.add), fail); err != nil {
+		if err := workers.launch(name, j.options.concurrency, newTasks(name, j.progress.add), fail); err != nil {
 			return Report{}, err
 		}
 	}
@@ -66,8 +72,11 @@ func (j *job) prepare(ctx context.Context) error {
 	if j.registry, err = newRegistry(j.options.encryption...); err != nil {
 		return err
 	}
+	if j.metrics, err = newMetrics(); err != nil {
+		return err
+	}
 	j.server = j.transport.newServer()
-	j.m, err = middleware.Install(j.server, j.registry, middleware.WithObserver(&j.traffic))
+	j.m, err = middleware.Install(j.server, j.registry, middleware.WithObserver(j.metrics.following(&j.traffic)))
 	if err != nil {
 		return err
 	}

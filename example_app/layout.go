@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// widestLine is how many characters an object or list may have that is written in one line.
-	widestLine = 120
-	// longestText is how many characters of a string are shown, and mostElements how many elements of a list.
-	longestText  = 60
-	mostElements = 3
+	// maxLine is how many characters an object or list may have that is written in one line.
+	maxLine = 120
+	// maxText is how many characters of a string are shown, and maxElements how many elements of a list.
+	maxText     = 60
+	maxElements = 3
 )
 
 // A member is a name and its value. An object keeps the order that its members came in.
@@ -76,7 +76,7 @@ func readList(d *json.Decoder) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(list) == mostElements {
+		if len(list) == maxElements {
 			left++
 			continue
 		}
@@ -114,7 +114,7 @@ func render(value any, indent string) string {
 	}
 
 	line := brackets[:1] + strings.Join(parts, ", ") + brackets[1:]
-	if !strings.Contains(line, "\n") && len(indent)+utf8.RuneCountInString(line) <= widestLine {
+	if !strings.Contains(line, "\n") && len(indent)+utf8.RuneCountInString(line) <= maxLine {
 		return line
 	}
 	return brackets[:1] + "\n" + inner + strings.Join(parts, ",\n"+inner) + "\n" + indent + brackets[1:]
@@ -123,10 +123,10 @@ func render(value any, indent string) string {
 // shortened quotes a string, and cuts what is too long to read.
 func shortened(text string) string {
 	characters := []rune(text)
-	if len(characters) <= longestText {
+	if len(characters) <= maxText {
 		return quote(text)
 	}
-	return fmt.Sprintf("%s… (%d bytes)", quote(string(characters[:longestText])), len(text))
+	return fmt.Sprintf("%s… (%d bytes)", quote(string(characters[:maxText])), len(text))
 }
 
 func quote(text string) string {

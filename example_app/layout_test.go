@@ -8,7 +8,7 @@ import (
 )
 
 func TestLayOut(t *testing.T) {
-	long := strings.Repeat("é", longestText)
+	long := strings.Repeat("é", maxText)
 	tests := map[string]struct{ text, want string }{
 		"short":        {`{"b":[1,-0.5e3],"a":{"c":null,"d":true}}`, `{"b":[1, -0.5e3], "a":{"c":null, "d":true}}`},
 		"long numbers": {`[9007199254740993]`, `[9007199254740993]`},

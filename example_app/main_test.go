@@ -16,8 +16,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// patience is for machines that are slow, and busy with other things.
-const patience = 3 * time.Minute
+// timeout is for machines that are slow, and busy with other things.
+const timeout = 3 * time.Minute
 
 func TestMain(m *testing.M) {
 	quietMachinery(os.Stderr)
@@ -266,7 +266,7 @@ func (o *output) String() string {
 }
 
 func runApp(ctx context.Context, arguments ...string) (stdout, stderr string, status int) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var out, complaints strings.Builder
 	status = run(ctx, arguments, &out, &complaints)

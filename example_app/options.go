@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/machinery-envelope/machinery-envelope/envelope"
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 // options is what a command line asks for. Not every command has all of them.
@@ -16,7 +17,7 @@ type options struct {
 	transports []*transport
 	encryption []envelope.Option
 
-	problem  Problem
+	problem  tsp.Problem
 	tasks    int
 	seed     uint64
 	timeout  time.Duration
@@ -27,6 +28,10 @@ type options struct {
 	workers     int
 	concurrency int
 	name        string
+
+	// inspect is where the page listens, empty for none, and readOnly lets everybody see it and nobody act.
+	inspect  string
+	readOnly bool
 }
 
 // flags is what is written on a command line, before it has been made sense of.
@@ -69,6 +74,11 @@ func (f *flags) addProblem() {
 
 func (f *flags) addQueue() { f.StringVar(&f.queue, "queue", sharedQueue, "") }
 
+func (f *flags) addInspect() {
+	f.StringVar(&f.options.inspect, "inspect", "", "")
+	f.BoolVar(&f.options.readOnly, "inspect-read-only", false, "")
+}
+
 func (f *flags) addConcurrency() { f.IntVar(&f.options.concurrency, "concurrency", 2, "") }
 
 // parseDemo reads the flags of the command demo. Errors are the user's, each in one line.
@@ -76,11 +86,12 @@ func parseDemo(arguments []string) (options, error) {
 	f := newFlags()
 	f.addProblem()
 	f.addConcurrency()
+	f.addInspect()
 	f.IntVar(&f.options.workers, "workers", 2, "")
 	if err := f.parse(arguments); err != nil {
 		return options{}, err
 	}
-	if err := within("workers", f.options.workers, mostWorkers); err != nil {
+	if err := within("workers", f.options.workers, maxWorkers); err != nil {
 		return options{}, err
 	}
 	return f.finish(embedded, f.readProblem, f.checkConcurrency, f.checkPicture, f.makeKey, f.makeTransports)
@@ -102,6 +113,7 @@ func parseWorker(arguments []string) (options, error) {
 	f := newFlags()
 	f.addQueue()
 	f.addConcurrency()
+	f.addInspect()
 	host, _ := os.Hostname()
 	f.StringVar(&f.options.name, "name", "worker-"+host, "")
 	if err := f.parse(arguments); err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 const square = `NAME: square
@@ -47,7 +49,7 @@ func TestParseDemo(t *testing.T) {
 
 	options, err = parseDemo([]string{"-cities", "5", "-seed", "3"})
 	require.NoError(t, err)
-	assert.Equal(t, newRandomProblem(5, 3), options.problem)
+	assert.Equal(t, tsp.NewRandomProblem(5, 3), options.problem)
 }
 
 func TestDemosDoNotMeet(t *testing.T) {

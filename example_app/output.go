@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// longestList is how many nodes of a tour are shown, and nodesInRow how many of them in one line.
-	longestList = 60
-	nodesInRow  = 20
+	// maxNodes is how many nodes of a tour are shown, and nodesInRow how many of them in one line.
+	maxNodes   = 60
+	nodesInRow = 20
 )
 
 func writeIntroduction(out io.Writer, options options, transport *transport) {
@@ -67,7 +67,7 @@ func writeTypeTraffic(out io.Writer, t typeTraffic) {
 		t.name, t.sent.envelopes, t.sent.bytes, t.opened.envelopes, t.opened.bytes, 1000*t.took.Seconds())
 }
 
-// shares tells how many tasks each worker has run.
+// shares writes how many tasks each worker has run.
 func shares(workers map[string]int) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(workers)) {
@@ -79,11 +79,11 @@ func shares(workers map[string]int) string {
 // listed writes the first nodes of a tour in rows.
 func listed(nodes []int) string {
 	var rows []string
-	for row := range slices.Chunk(nodes[:min(len(nodes), longestList)], nodesInRow) {
+	for row := range slices.Chunk(nodes[:min(len(nodes), maxNodes)], nodesInRow) {
 		rows = append(rows, strings.Trim(fmt.Sprint(row), "[]"))
 	}
-	if len(nodes) > longestList {
-		rows = append(rows, fmt.Sprintf("… and %d more", len(nodes)-longestList))
+	if len(nodes) > maxNodes {
+		rows = append(rows, fmt.Sprintf("… and %d more", len(nodes)-maxNodes))
 	}
 	return strings.Join(rows, "\n          ")
 }

@@ -32,7 +32,7 @@ func newProgress(out io.Writer, total int) *progress {
 	return &progress{shown: lines{out}, total: total}
 }
 
-// isTerminal tells a terminal, where a line can be written over, from a file or pipe.
+// isTerminal reports whether out is a terminal, where a line can be written over, and no file or pipe.
 func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {

@@ -7,9 +7,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
-func tourOf(length int) Found { return Found{Tour: Tour{Length: length}} }
+func tourOf(length int) Found { return Found{Tour: tsp.Tour{Length: length}} }
 
 func TestProgressInALogIsSparse(t *testing.T) {
 	var out strings.Builder

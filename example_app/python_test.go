@@ -18,10 +18,7 @@ const pythonScript = "python/solve.py"
 
 // The script was written after SPEC.md. It and a worker know nothing of each other but what stands there.
 func TestPythonSendsToAWorker(t *testing.T) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		t.Skip("no python3 in PATH: nothing to run the script with")
-	}
+	python := services.Program(t, "python3")
 	t.Run("embedded Redis", func(t *testing.T) {
 		assertPythonIsUnderstood(t, python, "redis://"+miniredis.RunT(t).Addr())
 	})
@@ -34,10 +31,10 @@ func assertPythonIsUnderstood(t *testing.T, python, redis string) {
 	address, err := url.Parse(redis)
 	require.NoError(t, err)
 	require.FileExists(t, pythonScript) // go test then knows that its result hangs on the script
-	queue := newPassingQueue().name
+	queue := newTemporaryQueue().name
 	startWorker(t, redis, queue)
 	script := func(arguments ...string) (stdout, stderr string, status int) {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		command := exec.CommandContext(ctx, python,
 			append([]string{pythonScript, "--redis", address.Host, "--queue", queue}, arguments...)...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/go-redis/redis/v8"
 
+	"github.com/machinery-envelope/machinery-envelope/adapters/inspect"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
@@ -55,10 +57,17 @@ func (s *redisService) newBackend(cnf *config.Config) backendsiface.Backend {
 	return redisadapter.NewBackend(cnf, s.client)
 }
 
+func (s *redisService) newSource(cnf *config.Config, _ inspect.Source) inspect.Source {
+	return redisadapter.NewSource(cnf, s.client)
+}
+
 func (s *redisService) remove(queue queue) error {
 	ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
 	defer cancel()
-	return s.client.Del(ctx, queue.name, delayedKey(queue)).Err()
+	return errors.Join(
+		s.client.Del(ctx, queue.name, delayedKey(queue)).Err(),
+		s.client.Del(ctx, "{"+queue.name+"}:done", "{"+delayedKey(queue)+"}:queues").Err(), // for a source
+	)
 }
 
 func (s *redisService) close() error { return s.client.Close() }

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 // errOutOfTime is what a run ends with whose result does not come.
 var errOutOfTime = errors.New("no result in time: do workers run on this broker and queue, with the same keyset?")
 
-// solveOnEach has the problem solved on one transport after another, draws the best tour, and tells a reader.
+// solveOnEach has the problem solved on one transport after another, draws the best tour, and writes for a reader what
+// was found.
 func solveOnEach(ctx context.Context, options options, out io.Writer) error {
-	var best Tour
+	var best tsp.Tour
 	for i, transport := range options.transports {
 		if i > 0 {
 			fmt.Fprintln(out)
@@ -22,14 +25,14 @@ func solveOnEach(ctx context.Context, options options, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		if tour := report.Summary.Best; i == 0 || shorter(tour, best) < 0 {
+		if tour := report.Summary.Best; i == 0 || tour.Compare(best) < 0 {
 			best = tour
 		}
 	}
 	if options.svg == "" {
 		return nil
 	}
-	if err := writePicture(options.svg, options.problem, best); err != nil {
+	if err := tsp.WritePicture(options.svg, options.problem, best); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "picture   %s\n", options.svg)
@@ -42,12 +45,15 @@ func solveOn(ctx context.Context, options options, transport *transport, out io.
 		return Report{}, err
 	}
 	job := &job{options: options, transport: transport, out: out}
-	ctx, cancel := context.WithTimeoutCause(ctx, options.timeout, errOutOfTime)
+	solving, cancel := context.WithTimeoutCause(ctx, options.timeout, errOutOfTime)
 	defer cancel()
-	report, err := job.solve(ctx)
-	if err := errors.Join(err, transport.close()); err != nil {
+	report, err := job.solve(solving)
+	if err == nil {
+		writeReport(out, report, &job.traffic, time.Since(began))
+		job.page.stay(ctx, out)
+	}
+	if err := errors.Join(err, job.page.close(), transport.close()); err != nil {
 		return Report{}, err
 	}
-	writeReport(out, report, &job.traffic, time.Since(began))
 	return report, nil
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 // Found is what a task has found, and how.
 type Found struct {
-	Tour     Tour          `json:"tour"`
+	Tour     tsp.Tour      `json:"tour"`
 	Strategy string        `json:"strategy"`
 	Worker   string        `json:"worker"`
 	Retries  int           `json:"retries"`
@@ -17,7 +19,7 @@ type Found struct {
 
 // Summary is what a group of tasks has found.
 type Summary struct {
-	Best Tour `json:"best"`
+	Best tsp.Tour `json:"best"`
 	// Scores are those of the strategies, the best first.
 	Scores []Score `json:"scores"`
 	// Workers counts the tasks that each has run.
@@ -65,7 +67,7 @@ func newSummary(all []Found) Summary {
 	slices.SortFunc(summary.Scores, func(a, b Score) int {
 		return cmp.Or(cmp.Compare(a.Best, b.Best), cmp.Compare(a.Mean(), b.Mean()), cmp.Compare(a.Strategy, b.Strategy))
 	})
-	summary.Best = slices.MinFunc(all, func(a, b Found) int { return shorter(a.Tour, b.Tour) }).Tour
+	summary.Best = slices.MinFunc(all, func(a, b Found) int { return a.Tour.Compare(b.Tour) }).Tour
 	return summary
 }
 

@@ -7,12 +7,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 func TestSummary(t *testing.T) {
-	long := Tour{Order: []int{0, 1, 2}, Length: 30}
-	short := Tour{Order: []int{1, 0, 2}, Length: 20}
-	alsoShort := Tour{Order: []int{0, 2, 1}, Length: 20}
+	long := tsp.Tour{Order: []int{0, 1, 2}, Length: 30}
+	short := tsp.Tour{Order: []int{1, 0, 2}, Length: 20}
+	alsoShort := tsp.Tour{Order: []int{0, 2, 1}, Length: 20}
 	all := []Found{
 		{Tour: long, Strategy: "one", Worker: "a", Retries: 1, Took: time.Second},
 		{Tour: short, Strategy: "two", Worker: "b", Took: time.Second},

@@ -6,11 +6,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 )
 
 func TestReport(t *testing.T) {
-	problem := Problem{Cities: []City{{0, 0}, {30, 0}, {0, 40}}}
-	summary := Summary{Best: Tour{Order: []int{0, 1, 2}, Length: 120}}
+	problem := tsp.Problem{Cities: []tsp.City{{}, {X: 30}, {Y: 40}}}
+	summary := Summary{Best: tsp.Tour{Order: []int{0, 1, 2}, Length: 120}}
 	verdicts := map[int]string{
 		0:   "the optimum is not known",
 		100: "20.00 % over the proven optimum of 100",
@@ -31,15 +33,15 @@ func TestReport(t *testing.T) {
 func TestWorkersShowWhatTheyFind(t *testing.T) {
 	var shown []Found
 	tasks := newTasks("worker", func(found Found) { shown = append(shown, found) })
-	improve := tasks[improveTask].(func(ctx context.Context, problem Problem, strategy Strategy) (Found, error))
+	improve := tasks[improveTask].(func(ctx context.Context, problem tsp.Problem, strategy tsp.Strategy) (Found, error))
 
-	found, err := improve(t.Context(), newRandomProblem(5, 1), NearestNeighbour{})
+	found, err := improve(t.Context(), tsp.NewRandomProblem(5, 1), tsp.NearestNeighbour{})
 	require.NoError(t, err)
 	assert.Equal(t, "nearest neighbour", found.Strategy)
 	assert.Equal(t, "worker", found.Worker)
 	assert.Equal(t, []Found{found}, shown)
 
-	_, err = improve(t.Context(), newRandomProblem(5, 1), nil)
-	assert.ErrorIs(t, err, errNothingToImprove)
+	_, err = improve(t.Context(), tsp.NewRandomProblem(5, 1), nil)
+	assert.ErrorIs(t, err, tsp.ErrNothingToImprove)
 	assert.Len(t, shown, 1)
 }

@@ -21,16 +21,16 @@ type traffic struct {
 // typeTraffic is that of one type.
 type typeTraffic struct {
 	name   string
-	sent   tally
-	opened tally
+	sent   envelopeCount
+	opened envelopeCount
 	// took is how long it took to write and open the envelopes.
 	took time.Duration
 }
 
-// tally counts envelopes.
-type tally struct{ envelopes, bytes int }
+// envelopeCount counts envelopes and their bytes.
+type envelopeCount struct{ envelopes, bytes int }
 
-func (t *tally) add(bytes int) {
+func (t *envelopeCount) add(bytes int) {
 	t.envelopes++
 	t.bytes += bytes
 }

@@ -14,6 +14,8 @@ import (
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/locks/eager"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/inspect"
 )
 
 const (
@@ -33,6 +35,8 @@ type service interface {
 	configure(cnf *config.Config, queue queue)
 	newBroker(cnf *config.Config) brokersiface.Broker
 	newBackend(cnf *config.Config) backendsiface.Backend
+	// newSource tells what is in its queues. Results are its own, if they are nil.
+	newSource(cnf *config.Config, results inspect.Source) inspect.Source
 	// remove takes a queue away.
 	remove(queue queue) error
 	close() error
@@ -43,13 +47,13 @@ type service interface {
 // queue is where tasks wait for workers.
 type queue struct {
 	name string
-	// passing means that the queue is of one run alone, which takes it away in the end.
-	passing bool
+	// temporary means that the queue is of one run alone, which removes it in the end.
+	temporary bool
 }
 
-// newPassingQueue makes a queue in which a run meets no other application's tasks, and no leftovers.
-func newPassingQueue() queue {
-	return queue{name: sharedQueue + "-" + rand.Text(), passing: true}
+// newTemporaryQueue makes a queue in which a run meets no other application's tasks, and no leftovers.
+func newTemporaryQueue() queue {
+	return queue{name: sharedQueue + "-" + rand.Text()[:8], temporary: true}
 }
 
 // transport is the way that tasks take to the workers, and results back.
@@ -113,6 +117,15 @@ func (t *transport) open(ctx context.Context) error {
 
 // newServer makes a Machinery server with a broker of its own, so that workers can be stopped one by one.
 func (t *transport) newServer() *machinery.Server {
+	cnf := t.newConfig()
+	broker := t.broker.newBroker(cnf)
+	if closer, ok := broker.(io.Closer); ok {
+		t.closers = append(t.closers, closer)
+	}
+	return machinery.NewServer(cnf, broker, t.results.newBackend(cnf), eager.New())
+}
+
+func (t *transport) newConfig() *config.Config {
 	cnf := &config.Config{
 		DefaultQueue:    t.queue.name,
 		ResultsExpireIn: int(leftoverExpiry.Seconds()),
@@ -120,11 +133,21 @@ func (t *transport) newServer() *machinery.Server {
 	}
 	t.broker.configure(cnf, t.queue)
 	t.results.configure(cnf, t.queue)
-	broker := t.broker.newBroker(cnf)
-	if closer, ok := broker.(io.Closer); ok {
+	return cnf
+}
+
+// newSource makes what tells what is on its way.
+func (t *transport) newSource() inspect.Source {
+	cnf := t.newConfig()
+	var results inspect.Source
+	if t.results != t.broker {
+		results = t.results.newSource(cnf, nil)
+	}
+	source := t.broker.newSource(cnf, results)
+	if closer, ok := source.(io.Closer); ok {
 		t.closers = append(t.closers, closer)
 	}
-	return machinery.NewServer(cnf, broker, t.results.newBackend(cnf), eager.New())
+	return source
 }
 
 // close also takes away what this run alone has made on the server.
@@ -133,7 +156,7 @@ func (t *transport) close() error {
 	for _, closer := range t.closers {
 		err = errors.Join(err, closer.Close())
 	}
-	if t.queue.passing {
+	if t.queue.temporary {
 		err = errors.Join(err, t.broker.remove(t.queue))
 	}
 	if t.results != t.broker {
@@ -142,7 +165,7 @@ func (t *transport) close() error {
 	return errors.Join(err, t.broker.close())
 }
 
-// keepsResults tells whether a result can be read more than once: RabbitMQ hands out each once.
+// keepsResults reports whether a result can be read more than once: RabbitMQ hands out each once.
 func (t *transport) keepsResults() bool {
 	_, isAMQP := t.results.(*amqpService)
 	return !isAMQP

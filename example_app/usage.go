@@ -18,6 +18,7 @@ flags of demo, all of them optional:
   -concurrency n    how many tasks a worker runs at once (2)
   -encrypt          envelopes travel encrypted, by a new key or that of -keyset
   -keyset file      a Tink AEAD keyset as JSON; "example_app keyset" makes one
+` + inspectUsage + `                    It stays after the result, until Ctrl-C
 `
 
 const sendUsage = `Has workers elsewhere solve a problem, and awaits the result.
@@ -33,7 +34,13 @@ usage: example_app worker -broker url [flags]
 
 ` + brokerUsage + backendUsage + queueUsage + `  -concurrency n    how many tasks it runs at once (2)
   -name name        what it is called in results (worker- and the name of the host)
-` + keysetUsage
+` + keysetUsage + inspectUsage
+
+const inspectUsage = `  -inspect address  serves a page of what is in the queues, such as :8080, to this machine
+                    alone, and metrics for Prometheus at /metrics
+  -inspect-read-only
+                    serves the page to everybody who reaches it, and lets nobody act
+`
 
 const keysetUsage = `  -keyset file      envelopes travel encrypted by this Tink AEAD keyset, as JSON, which
                     sender and workers share; "example_app keyset" makes one

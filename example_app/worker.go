@@ -14,19 +14,19 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// crew is the workers of this process.
-type crew struct {
+// workers are those of this process.
+type workers struct {
 	transport *transport
 	registry  *envelope.Registry
 	observer  middleware.Observer
-	workers   []*machinery.Worker
+	launched  []*machinery.Worker
 	running   sync.WaitGroup
 }
 
 // launch starts a worker that runs so many tasks at once. It has a server to itself, as if it ran on its own. If it
 // ends by itself, fail is told why.
-func (c *crew) launch(name string, concurrency int, tasks map[string]any, fail context.CancelCauseFunc) error {
-	m, err := middleware.Install(c.transport.newServer(), c.registry, middleware.WithObserver(c.observer))
+func (w *workers) launch(name string, concurrency int, tasks map[string]any, fail context.CancelCauseFunc) error {
+	m, err := middleware.Install(w.transport.newServer(), w.registry, middleware.WithObserver(w.observer))
 	if err != nil {
 		return err
 	}
@@ -34,8 +34,8 @@ func (c *crew) launch(name string, concurrency int, tasks map[string]any, fail c
 		return err
 	}
 	worker := m.NewWorker(name, concurrency)
-	c.workers = append(c.workers, worker)
-	c.running.Go(func() {
+	w.launched = append(w.launched, worker)
+	w.running.Go(func() {
 		fail(fmt.Errorf("%s has stopped: %w", name, cmp.Or(worker.Launch(), errNoMoreTasks)))
 	})
 	return nil
@@ -45,11 +45,11 @@ func (c *crew) launch(name string, concurrency int, tasks map[string]any, fail c
 var errNoMoreTasks = errors.New("no more tasks from the broker")
 
 // quit stops the workers when they have finished what they are running.
-func (c *crew) quit() {
-	for _, worker := range c.workers {
+func (w *workers) quit() {
+	for _, worker := range w.launched {
 		worker.Quit()
 	}
-	c.running.Wait()
+	w.running.Wait()
 }
 
 // work runs tasks until it is interrupted.
@@ -66,17 +66,26 @@ func workOn(ctx context.Context, options options, transport *transport, out io.W
 	if err != nil {
 		return err
 	}
+	measured, err := newMetrics()
+	if err != nil {
+		return err
+	}
+	shown, err := servePage(ctx, options, transport, registry, measured, out)
+	if err != nil {
+		return err
+	}
+	defer shown.close()
 	log := workerLog{out: out}
-	crew := crew{transport: transport, registry: registry, observer: &traffic{}}
+	workers := workers{transport: transport, registry: registry, observer: measured.following(&traffic{})}
 	working, fail := context.WithCancelCause(ctx)
-	if err := crew.launch(options.name, options.concurrency, newTasks(options.name, log.add), fail); err != nil {
+	if err := workers.launch(options.name, options.concurrency, newTasks(options.name, log.add), fail); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s waits for tasks of %q on %s\n", options.name, transport.queue.name, transport)
 
 	<-working.Done()
 	cause := context.Cause(working)
-	crew.quit()
+	workers.quit()
 	fmt.Fprintf(out, "%s stops after %d tours\n", options.name, log.tours)
 	if ctx.Err() != nil {
 		return nil

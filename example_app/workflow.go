@@ -8,6 +8,7 @@ import (
 	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/tasks"
 
+	"github.com/machinery-envelope/machinery-envelope/example_app/tsp"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
@@ -21,7 +22,7 @@ type workflow struct {
 	chain *tasks.Chain
 }
 
-func newWorkflow(ctx context.Context, m *middleware.Middleware, problem Problem, strategies []Strategy) (workflow, error) {
+func newWorkflow(ctx context.Context, m *middleware.Middleware, problem tsp.Problem, strategies []tsp.Strategy) (workflow, error) {
 	improvements := make([]*tasks.Signature, len(strategies))
 	for i, strategy := range strategies {
 		improvement, err := m.Signature(ctx, improveTask, problem, strategy)

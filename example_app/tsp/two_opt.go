@@ -1,8 +1,8 @@
-package main
+package tsp
 
 import "context"
 
-// TwoOpt removes crossings: it takes two legs out of the tour and links their ends the other way, as long as that
+// TwoOpt removes crossings: it takes two legs out of the tour and connects their ends the other way, as long as that
 // makes the tour shorter.
 type TwoOpt struct {
 	From Strategy `json:"from"`

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ type Tour struct {
 	Length int   `json:"length"`
 }
 
-// Check tells whether the tour visits every city of the problem once and has the length that it claims.
+// Check returns an error unless the tour visits every city of the problem once and has the length that it claims.
 func (t Tour) Check(problem Problem) error {
 	if len(t.Order) != len(problem.Cities) {
 		return fmt.Errorf("tour visits %d cities of %d", len(t.Order), len(problem.Cities))
@@ -33,16 +33,16 @@ func (t Tour) Check(problem Problem) error {
 	return nil
 }
 
-// shorter orders tours by length. Equal lengths are told apart by their cities, so that the best of several tours
-// does not depend on which worker was the first to finish.
-func shorter(a, b Tour) int {
-	return cmp.Or(cmp.Compare(a.Length, b.Length), slices.Compare(a.Order, b.Order))
+// Compare orders tours by length, the shorter first. Tours of equal length are ordered by their cities, so that the
+// best of several tours does not depend on the order in which they were found.
+func (t Tour) Compare(other Tour) int {
+	return cmp.Or(cmp.Compare(t.Length, other.Length), slices.Compare(t.Order, other.Order))
 }
 
 // meanLeg is the mean distance from one city to the next.
 func (t Tour) meanLeg() float64 { return float64(t.Length) / float64(len(t.Order)) }
 
-// Nodes are the cities as TSPLIB numbers them, beginning with node 1.
+// Nodes returns the cities as TSPLIB numbers them, beginning with node 1.
 func (t Tour) Nodes() []int {
 	first := max(0, slices.Index(t.Order, 0))
 	nodes := slices.Concat(t.Order[first:], t.Order[:first])

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"cmp"
@@ -19,16 +19,16 @@ type City struct {
 type Problem struct {
 	Name   string `json:"name"`
 	Cities []City `json:"cities"`
-	// Optimum is the length of the best tour there is, 0 where nobody has told.
+	// Optimum is the length of the best tour there is, 0 where it is not known.
 	Optimum int `json:"optimum,omitempty"`
 }
 
 //go:embed testdata/berlin52.tsp
 var berlin52File string
 
-// berlin52 is what the demo solves when it is given nothing else.
-func berlin52() (Problem, error) {
-	return parseProblem(strings.NewReader(berlin52File))
+// Berlin52 is TSPLIB's problem of 52 places in Berlin.
+func Berlin52() (Problem, error) {
+	return ParseProblem(strings.NewReader(berlin52File))
 }
 
 // Distance is TSPLIB's EUC_2D: Euclidean, rounded to the nearest integer.
@@ -38,7 +38,7 @@ func (p Problem) Distance(a, b int) int {
 	return int(math.Sqrt(dx*dx+dy*dy) + 0.5)
 }
 
-// Length is that of the round trip in the given order.
+// Length is the length of the round trip that visits the cities in the given order.
 func (p Problem) Length(order []int) int {
 	if len(order) == 0 {
 		return 0
@@ -50,7 +50,7 @@ func (p Problem) Length(order []int) int {
 	return length
 }
 
-// Neighbours lists for each city the count cities next to it, the nearest first.
+// Neighbours lists for each city its count nearest cities, the nearest first.
 func (p Problem) Neighbours(count int) [][]int {
 	neighbours := make([][]int, len(p.Cities))
 	for city := range neighbours {
@@ -86,8 +86,8 @@ func (p Problem) nearest(city, count int) []int {
 	return cities
 }
 
-// verdict compares a tour with the optimum.
-func (p Problem) verdict(tour Tour) string {
+// Verdict compares a tour with the optimum, in words.
+func (p Problem) Verdict(tour Tour) string {
 	switch {
 	case p.Optimum == 0:
 		return "the optimum is not known"

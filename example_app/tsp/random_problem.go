@@ -1,12 +1,12 @@
-package main
+package tsp
 
 import (
 	"fmt"
 	"math/rand/v2"
 )
 
-// newRandomProblem strews cities over a square. The same seed gives the same problem.
-func newRandomProblem(cities int, seed uint64) Problem {
+// NewRandomProblem places cities at random in a square. The same seed gives the same problem.
+func NewRandomProblem(cities int, seed uint64) Problem {
 	const side = 10_000
 	random := rand.New(rand.NewPCG(seed, 0))
 	problem := Problem{Name: fmt.Sprintf("random (seed %d)", seed), Cities: make([]City, cities)}

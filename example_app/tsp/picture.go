@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"bufio"
@@ -15,12 +15,12 @@ const (
 	pictureWidth  = 1000
 	pictureMargin = 50
 	titleHeight   = 90
-	lowestMap     = 250
-	highestMap    = 1400
+	minMapHeight  = 250
+	maxMapHeight  = 1400
 )
 
-// writePicture draws a tour into a file.
-func writePicture(path string, problem Problem, tour Tour) error {
+// WritePicture draws a tour as an SVG into a file, which it creates or overwrites. Its errors are those of the file.
+func WritePicture(path string, problem Problem, tour Tour) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func writePicture(path string, problem Problem, tour Tour) error {
 func drawPicture(out io.Writer, problem Problem, tour Tour) {
 	m := newMap(problem)
 	title := escaped(fmt.Sprintf("%s, %d cities", problem.Name, len(problem.Cities)))
-	verdict := escaped(fmt.Sprintf("length %d, %s", tour.Length, problem.verdict(tour)))
+	verdict := escaped(fmt.Sprintf("length %d, %s", tour.Length, problem.Verdict(tour)))
 	height := m.height + titleHeight + 2*pictureMargin
 
 	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %.0f" width="%d" height="%.0f" font-family="Helvetica, Arial, sans-serif">
@@ -66,10 +66,10 @@ func drawPicture(out io.Writer, problem Problem, tour Tour) {
 type pictureMap struct {
 	west, north float64
 	scale       float64
-	// shift moves cities that need little room to the middle of the picture.
-	shiftX, shiftY float64
-	height         float64
-	pen            float64
+	// The offsets put cities that need little room in the middle of the picture.
+	offsetX, offsetY float64
+	height           float64
+	pen              float64
 }
 
 func newMap(problem Problem) pictureMap {
@@ -81,20 +81,20 @@ func newMap(problem Problem) pictureMap {
 	}
 
 	width := float64(pictureWidth - 2*pictureMargin)
-	scale := min(width/max(east-west, 1e-9), highestMap/max(north-south, 1e-9))
+	scale := min(width/max(east-west, 1e-9), maxMapHeight/max(north-south, 1e-9))
 	drawn := (north - south) * scale
-	height := max(drawn, lowestMap)
+	height := max(drawn, minMapHeight)
 	return pictureMap{
 		west: west, north: north, scale: scale, height: height,
-		shiftX: (width - (east-west)*scale) / 2, shiftY: (height - drawn) / 2,
+		offsetX: (width - (east-west)*scale) / 2, offsetY: (height - drawn) / 2,
 		pen: min(max(60/math.Sqrt(float64(len(problem.Cities))), 0.8), 3.5),
 	}
 }
 
 // place is where a city stands. Maps have their north at the top, and pictures their zero.
 func (m pictureMap) place(city City) (x, y float64) {
-	x = pictureMargin + m.shiftX + (city.X-m.west)*m.scale
-	y = titleHeight + pictureMargin + m.shiftY + (m.north-city.Y)*m.scale
+	x = pictureMargin + m.offsetX + (city.X-m.west)*m.scale
+	y = titleHeight + pictureMargin + m.offsetY + (m.north-city.Y)*m.scale
 	return x, y
 }
 

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"context"
@@ -10,8 +10,8 @@ type OrOpt struct {
 	From Strategy `json:"from"`
 }
 
-// longestRun is how many cities OrOpt moves at once; longer runs hardly ever find a better place.
-const longestRun = 3
+// maxRun is how many cities OrOpt moves at once; longer runs hardly ever find a better place.
+const maxRun = 3
 
 // Name implements Strategy.
 func (s OrOpt) Name() string { return "or-opt" }
@@ -23,7 +23,7 @@ func (s OrOpt) Solve(ctx context.Context, problem Problem) (Tour, error) {
 
 // relocate looks for a better place for the runs that reach from the city in either direction.
 func (r *route) relocate(city int) bool {
-	for length := 1; length <= min(longestRun, len(r.order)-2); length++ {
+	for length := 1; length <= min(maxRun, len(r.order)-2); length++ {
 		for _, direction := range []int{1, -1} {
 			run := make([]int, length)
 			for i := range run {

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"bytes"
@@ -61,7 +61,7 @@ func attribute(element xml.StartElement, name string) string {
 }
 
 func TestPictureShowsEveryCityAndTheTour(t *testing.T) {
-	problem, err := berlin52()
+	problem, err := Berlin52()
 	require.NoError(t, err)
 	found := draw(t, problem)
 	assert.Len(t, found.cities, 52)
@@ -87,7 +87,7 @@ func TestPictureHasRoomForAllCities(t *testing.T) {
 			require.Len(t, found.cities, len(cities))
 			for _, city := range found.cities {
 				assertWithin(t, attribute(city, "cx"), pictureMargin, pictureWidth-pictureMargin)
-				assertWithin(t, attribute(city, "cy"), pictureMargin+titleHeight, pictureMargin+titleHeight+highestMap)
+				assertWithin(t, attribute(city, "cy"), pictureMargin+titleHeight, pictureMargin+titleHeight+maxMapHeight)
 			}
 		})
 	}
@@ -115,6 +115,6 @@ func TestPictureTakesAnyName(t *testing.T) {
 }
 
 func TestWritePictureSaysWhyItCannot(t *testing.T) {
-	err := writePicture(t.TempDir()+"/missing/out.svg", Problem{}, Tour{})
+	err := WritePicture(t.TempDir()+"/missing/out.svg", Problem{}, Tour{})
 	assert.ErrorContains(t, err, "no such file or directory")
 }

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"testing"
@@ -30,4 +30,16 @@ func TestTourCheck(t *testing.T) {
 			assert.EqualError(t, err, test.want)
 		})
 	}
+}
+
+func TestNodesBeginWithTheFirst(t *testing.T) {
+	tour := Tour{Order: []int{2, 3, 0, 1}}
+	assert.Equal(t, []int{1, 2, 3, 4}, tour.Nodes())
+	assert.Equal(t, []int{2, 3, 0, 1}, tour.Order)
+}
+
+func TestToursOfOneLengthAreOrderedByTheirCities(t *testing.T) {
+	one, other := Tour{Order: []int{0, 1, 2}, Length: 5}, Tour{Order: []int{0, 2, 1}, Length: 5}
+	assert.Negative(t, one.Compare(other))
+	assert.Positive(t, one.Compare(Tour{Order: []int{0, 2, 1}, Length: 4}))
 }

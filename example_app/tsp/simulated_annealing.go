@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"context"
@@ -15,9 +15,9 @@ type SimulatedAnnealing struct {
 }
 
 const (
-	// A task tries so many steps for each city, but no more than mostSteps: its time has a bound.
+	// A task tries so many steps for each city, but no more than maxSteps: its time has a bound.
 	stepsPerCity = 3_000
-	mostSteps    = 6_000_000
+	maxSteps     = 6_000_000
 	// The temperatures at the beginning and at the end, as parts of the mean length of a leg.
 	warm = 0.4
 	cold = 0.005
@@ -28,15 +28,15 @@ func (s SimulatedAnnealing) Name() string { return "simulated annealing" }
 
 // Solve implements Strategy.
 func (s SimulatedAnnealing) Solve(ctx context.Context, problem Problem) (Tour, error) {
-	tour, err := solve(ctx, s.From, problem)
-	if err != nil || len(tour.Order) < fewestCities {
+	tour, err := Solve(ctx, s.From, problem)
+	if err != nil || len(tour.Order) < MinCities {
 		return tour, err
 	}
 
 	r := newRoute(problem, tour)
 	random := rand.New(rand.NewPCG(s.Seed, 0))
 	best, shortest, length := slices.Clone(r.order), tour.Length, tour.Length
-	steps := min(stepsPerCity*len(r.order), mostSteps)
+	steps := min(stepsPerCity*len(r.order), maxSteps)
 	temperature, cooling := warm*tour.meanLeg(), math.Pow(cold/warm, 1/float64(steps))
 	for range steps {
 		temperature *= cooling
@@ -54,7 +54,7 @@ func (s SimulatedAnnealing) Solve(ctx context.Context, problem Problem) (Tour, e
 
 	// Cold now, it takes what steps are left that make the tour shorter.
 	r.follow(best)
-	for r.sweep(func(r *route, city int) bool { return r.uncross(city) || r.relocate(city) }) {
+	for r.improve(func(r *route, city int) bool { return r.uncross(city) || r.relocate(city) }) {
 	}
 	return Tour{Order: r.order, Length: problem.Length(r.order)}, nil
 }

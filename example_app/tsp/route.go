@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"context"
@@ -26,17 +26,17 @@ func newRoute(problem Problem, tour Tour) *route {
 // shorten takes the tour of another strategy and repeats a step, which tries to shorten the route around one city,
 // until it helps at no city any more.
 func shorten(ctx context.Context, from Strategy, problem Problem, step func(*route, int) bool) (Tour, error) {
-	tour, err := solve(ctx, from, problem)
+	tour, err := Solve(ctx, from, problem)
 	if err != nil {
 		return Tour{}, err
 	}
 	r := newRoute(problem, tour)
-	for r.sweep(step) {
+	for r.improve(step) {
 	}
 	return Tour{Order: r.order, Length: problem.Length(r.order)}, nil
 }
 
-func (r *route) sweep(step func(*route, int) bool) bool {
+func (r *route) improve(step func(*route, int) bool) bool {
 	improved := false
 	for city := range r.position {
 		for step(r, city) {

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"bytes"
@@ -50,11 +50,11 @@ NODE_COORD_SECTION
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := parseProblem(strings.NewReader(text))
+			got, err := ParseProblem(strings.NewReader(text))
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
 
-			got, err = parseProblem(strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
+			got, err = ParseProblem(strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n")))
 			require.NoError(t, err)
 			assert.Equal(t, want, got)
 		})
@@ -95,7 +95,7 @@ func TestParseProblemRefuses(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseProblem(strings.NewReader(test.text))
+			_, err := ParseProblem(strings.NewReader(test.text))
 			assert.EqualError(t, err, test.want)
 		})
 	}
@@ -106,13 +106,13 @@ func FuzzParseProblem(f *testing.F) {
 	f.Add([]byte("DIMENSION: 3\nEDGE_WEIGHT_TYPE: EUC_2D\nNODE_COORD_SECTION\n1 0 0\n2 0 1e9\n3 -1e9 0x1p-2\nEOF"))
 	f.Add([]byte("NAME: x\nTYPE: ATSP\nDIMENSION: 99999999999\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		problem, err := parseProblem(bytes.NewReader(text))
+		problem, err := ParseProblem(bytes.NewReader(text))
 		if err != nil {
 			assert.NotContains(t, err.Error(), "\n")
 			assert.Empty(t, problem)
 			return
 		}
-		require.GreaterOrEqual(t, len(problem.Cities), fewestCities)
+		require.GreaterOrEqual(t, len(problem.Cities), MinCities)
 		for city := range problem.Cities {
 			assert.GreaterOrEqual(t, problem.Distance(0, city), 0)
 			assert.Equal(t, problem.Distance(0, city), problem.Distance(city, 0))

@@ -1,4 +1,4 @@
-package main
+package tsp
 
 import (
 	"bufio"
@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	fewestCities = 3
-	// farthestCoordinate keeps distances and lengths exact: they fit an integer with room to spare.
-	farthestCoordinate = 1e9
+	// MinCities is how many cities ParseProblem wants at least.
+	MinCities = 3
+	// maxCoordinate keeps distances and lengths exact: they fit an integer with room to spare.
+	maxCoordinate = 1e9
 )
 
 // tsplibFile is what has been read of a file in TSPLIB's format: lines of "KEY: value", then a section with a line
@@ -29,8 +30,8 @@ type tsplibFile struct {
 	cities     map[int]City
 }
 
-// parseProblem reads a TSPLIB file of cities in the plane.
-func parseProblem(r io.Reader) (Problem, error) {
+// ParseProblem reads a TSPLIB file of cities in the plane, those of EDGE_WEIGHT_TYPE EUC_2D. An error names the line.
+func ParseProblem(r io.Reader) (Problem, error) {
 	file := tsplibFile{name: "unnamed", cities: make(map[int]City)}
 	lines := bufio.NewScanner(r)
 	number := 0
@@ -105,8 +106,8 @@ func (f *tsplibFile) readDimension(value string) error {
 	if err != nil {
 		return fmt.Errorf("DIMENSION is %.40q, want a number", value)
 	}
-	if dimension < fewestCities {
-		return fmt.Errorf("DIMENSION is %d, want %d cities at least", dimension, fewestCities)
+	if dimension < MinCities {
+		return fmt.Errorf("DIMENSION is %d, want %d cities at least", dimension, MinCities)
 	}
 	f.dimension = dimension
 	return nil
@@ -154,8 +155,8 @@ func parseCoordinate(field string) (float64, error) {
 	if err != nil || math.IsNaN(coordinate) {
 		return 0, fmt.Errorf("coordinate is %.40q, want a number", field)
 	}
-	if math.Abs(coordinate) > farthestCoordinate {
-		return 0, fmt.Errorf("coordinate %.40s is beyond %g", field, farthestCoordinate)
+	if math.Abs(coordinate) > maxCoordinate {
+		return 0, fmt.Errorf("coordinate %.40s is beyond %g", field, maxCoordinate)
 	}
 	return coordinate, nil
 }

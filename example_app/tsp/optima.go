@@ -1,4 +1,4 @@
-package main
+package tsp
 
 // optima are the lengths of the best tours through TSPLIB's problems, proven for all of them, by their names. The files
 // themselves do not tell.
