@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -14,13 +15,18 @@ import (
 	"github.com/RichardKnop/machinery/v2/tasks"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
-// newAMQPBroker makes brokers with a queue of their own.
-func newAMQPBroker(b testing.TB, name string) brokersiface.Broker {
+// newAMQPBroker makes brokers with a queue of their own, of a type.
+func newAMQPBroker(b testing.TB, queue, name string) brokersiface.Broker {
 	b.Helper()
 	cnf := newConfig()
-	useRabbitMQ(b, cnf)
+	if queue == "quorum" {
+		useRabbitMQ(b, cnf, services.QuorumAMQP(b))
+	} else {
+		useRabbitMQ(b, cnf, services.AMQP(b))
+	}
 	cnf.AMQP.QueueDeclareArgs = config.QueueDeclareArgs{"x-expires": 600_000} // of what stands beside the queue too
 	if name == "machinery" {
 		return amqpbroker.New(cnf)
@@ -56,12 +62,34 @@ var amqpBenchmarks = map[string]func(*testing.B, brokersiface.Broker){
 }
 
 func BenchmarkRabbitMQBroker(b *testing.B) {
-	for name, benchmark := range amqpBenchmarks {
-		for _, broker := range amqpBrokers { // one right after the other: the machine may be busier later
-			b.Run("op="+name+"/broker="+broker, func(b *testing.B) { benchmark(b, newAMQPBroker(b, broker)) })
+	describeRabbitMQ(b)
+	run := func(op, queue, broker string, benchmark func(*testing.B, brokersiface.Broker)) {
+		b.Run(amqpName(op, queue, broker), func(b *testing.B) { benchmark(b, newAMQPBroker(b, queue, broker)) })
+	}
+	for _, queue := range amqpQueues {
+		for op, benchmark := range amqpBenchmarks {
+			for _, broker := range amqpBrokers { // one right after the other: the machine may be busier later
+				run(op, queue, broker, benchmark)
+			}
+		}
+		run("many", queue, "amqpadapter", benchmarkMany)
+	}
+	run("due", "classic", "amqpadapter", benchmarkDue)
+}
+
+// benchmarkMany times one task of many that are sent at a time.
+func benchmarkMany(b *testing.B, broker brokersiface.Broker) {
+	publish(b, broker, task()) // connects
+	b.ResetTimer()
+	for sent := 0; sent < b.N; sent += manyTasks {
+		batch := make([]*tasks.Signature, min(manyTasks, b.N-sent))
+		for i := range batch {
+			batch[i] = task()
+		}
+		if err := errors.Join(broker.(amqpadapter.Broker).PublishMany(context.Background(), batch)...); err != nil {
+			b.Fatal(err)
 		}
 	}
-	b.Run("op=due/broker=amqpadapter", func(b *testing.B) { benchmarkDue(b, newAMQPBroker(b, "amqpadapter")) })
 }
 
 func benchmarkSend(b *testing.B, broker brokersiface.Broker, senders int) {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchmath"
@@ -15,11 +16,20 @@ const (
 	allocations = "allocs/op"
 )
 
-// measurements are the samples taken, by what was measured, and the processor they were taken on.
+// measurements are the samples taken, by what was measured, and what they were taken on.
 type measurements struct {
 	samples   map[measurement][]float64
 	processor string
+	servers   map[string]string        // what they are and how they are set up
+	took      map[string]time.Duration // by the benchmark
 }
+
+// The servers, as the lines of what the benchmarks print about them begin.
+const (
+	redisServer      = "redis"
+	rabbitMQServer   = "rabbitmq"
+	postgreSQLServer = "postgresql"
+)
 
 type measurement struct {
 	benchmark  string // with its sub-benchmarks: Peers/payload=order-5/op=both/library=envelope
@@ -28,8 +38,29 @@ type measurement struct {
 	unit       string
 }
 
+func newMeasurements() *measurements {
+	return &measurements{
+		samples: make(map[measurement][]float64),
+		servers: make(map[string]string),
+		took:    make(map[string]time.Duration),
+	}
+}
+
+// whole is how long all benchmarks together have taken.
+func (m *measurements) whole() (sum time.Duration) {
+	for _, took := range m.took {
+		sum += took
+	}
+	return sum
+}
+
 func (m *measurements) add(result *benchfmt.Result, experiment string) {
 	m.processor = result.GetConfig("cpu")
+	for _, server := range []string{redisServer, rabbitMQServer, postgreSQLServer} {
+		if description := result.GetConfig(server); description != "" {
+			m.servers[server] = description
+		}
+	}
 	name, cores := splitCores(result.Name)
 	for _, v := range result.Values {
 		key := measurement{name, experiment, cores, v.Unit}

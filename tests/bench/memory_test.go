@@ -20,6 +20,7 @@ const (
 
 // BenchmarkMemory does the same whatever b.N is: it is not about time.
 func BenchmarkMemory(b *testing.B) {
+	describeRedis(b)
 	server := ownOnRedis(b)
 	m, err := middleware.Install(server, registry)
 	if err != nil {

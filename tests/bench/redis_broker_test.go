@@ -25,13 +25,20 @@ var redisServers = map[string]func(testing.TB) *machinery.Server{
 // adapterOnRedis is a server with our broker and backend.
 func adapterOnRedis(b testing.TB) *machinery.Server {
 	b.Helper()
-	cnf, client := newConfig(), redis.NewClient(redisOptions(b))
-	cnf.Redis.DelayedTasksKey = cnf.DefaultQueue + "-delayed"
+	client := redis.NewClient(redisOptions(b))
 	b.Cleanup(func() { _ = client.Close() })
-	return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), eagerlock.New())
+	return adapterOn(client)
+}
+
+func adapterOn(client *redis.Client, opts ...redisadapter.BrokerOption) *machinery.Server {
+	cnf := newConfig()
+	cnf.Redis.DelayedTasksKey = cnf.DefaultQueue + "-delayed"
+	broker := redisadapter.NewBroker(cnf, client, opts...)
+	return machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), eagerlock.New())
 }
 
 func BenchmarkRedisBroker(b *testing.B) {
+	describeRedis(b)
 	for _, way := range redisWays {
 		b.Run("op=send/senders=1/way="+way, func(b *testing.B) { benchmarkSendOnRedis(b, redisServers[way](b), 1) })
 		b.Run("op=send/senders=8/way="+way, func(b *testing.B) { benchmarkSendOnRedis(b, redisServers[way](b), 8) })
@@ -39,26 +46,24 @@ func BenchmarkRedisBroker(b *testing.B) {
 	}
 	b.Run("op=due/way=redisadapter", func(b *testing.B) { benchmarkDueOnRedis(b, adapterOnRedis(b)) })
 	b.Run("op=await/way=redisadapter", func(b *testing.B) { benchmarkAwaitOnRedis(b, adapterOnRedis(b)) })
+	b.Run("op=eta/way=redisadapter", func(b *testing.B) { benchmarkETAOnRedis(b, adapterOnRedis(b)) })
+	b.Run("op=idle/way=redisadapter", benchmarkIdleOnRedis)
 }
 
-func sendSmall(b testing.TB, server *machinery.Server) {
+// sendSmall returns the task's UUID.
+func sendSmall(b testing.TB, server *machinery.Server) string {
 	arg := tasks.Arg{Type: "int64", Value: int64(1)}
-	if _, err := server.SendTask(&tasks.Signature{Name: "task", Args: []tasks.Arg{arg}}); err != nil {
+	result, err := server.SendTask(&tasks.Signature{Name: "task", Args: []tasks.Arg{arg}})
+	if err != nil {
 		b.Error(err)
+		return ""
 	}
+	return result.Signature.UUID
 }
 
 // sendAll sends b.N tasks, in equal shares.
 func sendAll(b *testing.B, server *machinery.Server, senders int) {
-	var sending sync.WaitGroup
-	for sender := range senders {
-		sending.Go(func() {
-			for i := sender; i < b.N; i += senders {
-				sendSmall(b, server)
-			}
-		})
-	}
-	sending.Wait()
+	share(b.N, senders, func(int) { sendSmall(b, server) })
 }
 
 func benchmarkSendOnRedis(b *testing.B, server *machinery.Server, senders int) {

@@ -6,7 +6,7 @@ import "github.com/machinery-envelope/machinery-envelope/envelope"
 var registry = newRegistry()
 
 func newRegistry() *envelope.Registry {
-	r := envelope.NewRegistry(envelope.MaxDepth(1 << 20))
+	r := envelope.NewRegistry(envelope.WithLimits(envelope.Limits{MaxDepth: 1 << 20}))
 	envelope.MustRegister[Order](r, "shop.Order")
 	envelope.MustRegister[Page](r, "guide.Page")
 	envelope.MustRegister[Paragraph](r, "guide.Paragraph")

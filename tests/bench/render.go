@@ -13,28 +13,64 @@ import (
 const preamble = `# Results
 
 Written by ` + "`make bench`" + `, or ` + "`go run .`" + ` in tests/bench; the peers' versions are in its go.mod.
-Each number is the median of %d rounds of at least %s, all in one run. Libraries are timed after a test that each of them
-returns what it was given.
+Each number is the median of %d rounds of at least %s, or of what a section says, all in one run; what is measured in one
+round only, memory and idle workers, does not vary with the machine's other work. Libraries are timed after a test that each
+of them returns what it was given. Servers that REDIS_URL and AMQP_URL do not name, and that do not run on the default ports,
+are started by tests/with-servers, on this machine and with nothing kept on disk by Redis.
 
-A bound is what the project has set itself; one that is not met stands here as it was measured, and the tables show what
-it is about.
-
-- Processor: %s, %d cores
-- Go: %s %s/%s
-- Date: %s
+A bound is what the project has set itself; one that is not met stands here as it was measured, the tables show what it is
+about, and a section says why. [SCALE.md](SCALE.md) has how costs grow.
 
 `
 
 // render is the whole of RESULTS.md.
 func render(sections []section, m *measurements, rounds int, benchtime string) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, preamble, rounds, benchtime, m.processor, runtime.NumCPU(),
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, time.Now().Format(time.DateOnly))
-	s.WriteString("## Bounds\n\n" + boundsTable(sections, m))
+	fmt.Fprintf(&s, preamble, rounds, benchtime)
+	s.WriteString(machine(sections, m) + "\n## Bounds\n\n" + boundsTable(sections, m) + notMet)
+	return s.String() + reports(sections, m)
+}
+
+// renderScale is the whole of SCALE.md.
+func renderScale(sections []section, m *measurements, rounds int) string {
+	return fmt.Sprintf(aboutScalePage, rounds) + machine(sections, m) + reports(sections, m)
+}
+
+// machine lists what was measured on.
+func machine(sections []section, m *measurements) string {
+	return fmt.Sprintf("- Processor: %s, %d cores\n- Go: %s %s/%s\n- Date: %s\n", m.processor, runtime.NumCPU(),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, time.Now().Format(time.DateOnly)) +
+		serversList(m) + timesLine(sections, m)
+}
+
+func reports(sections []section, m *measurements) string {
+	var s strings.Builder
 	for _, section := range sections {
 		fmt.Fprintf(&s, "\n## %s\n\n%s", section.title, section.report(m))
 	}
 	return s.String()
+}
+
+// serversList says of each server that was asked what it was and how it was set up.
+func serversList(m *measurements) string {
+	var s strings.Builder
+	for _, server := range []struct{ name, title string }{
+		{redisServer, "Redis"}, {rabbitMQServer, "RabbitMQ"}, {postgreSQLServer, "PostgreSQL"},
+	} {
+		if description := m.servers[server.name]; description != "" {
+			fmt.Fprintf(&s, "- %s: %s\n", server.title, description)
+		}
+	}
+	return s.String()
+}
+
+// timesLine says how long it took to measure, which is what a round more would cost.
+func timesLine(sections []section, m *measurements) string {
+	var each []string
+	for _, section := range sections {
+		each = append(each, fmt.Sprintf("%s %.0f s", section.benchmark, m.took[section.benchmark].Seconds()))
+	}
+	return fmt.Sprintf("- Time to measure: %.1f minutes (%s)\n", m.whole().Minutes(), strings.Join(each, ", "))
 }
 
 var coreNames = map[int]string{1: "one core", 2: "two cores"}

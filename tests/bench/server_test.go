@@ -63,15 +63,15 @@ func machineryOnRedis(b testing.TB) *machinery.Server {
 func machineryOnRabbitMQ(b testing.TB) *machinery.Server {
 	b.Helper()
 	cnf, options := newConfig(), redisOptions(b)
-	useRabbitMQ(b, cnf)
+	useRabbitMQ(b, cnf, services.AMQP(b))
 	backend := redisbackend.NewGR(cnf, []string{options.Addr}, options.DB)
 	return machinery.NewServer(cnf, amqpbroker.New(cnf), backend, eagerlock.New())
 }
 
 // useRabbitMQ points a configuration to RabbitMQ, and removes the queue in the end.
-func useRabbitMQ(b testing.TB, cnf *config.Config) {
+func useRabbitMQ(b testing.TB, cnf *config.Config, address string) {
 	b.Helper()
-	cnf.Broker = services.AMQP(b)
+	cnf.Broker = address
 	cnf.AMQP = &config.AMQPConfig{
 		Exchange:      cnf.DefaultQueue,
 		ExchangeType:  "direct",
@@ -100,7 +100,12 @@ func useRabbitMQ(b testing.TB, cnf *config.Config) {
 // launch starts a worker that ends with the benchmark.
 func launch(b testing.TB, server *machinery.Server) {
 	b.Helper()
-	worker := server.NewWorker("bench", workers)
+	launchWith(b, server, workers)
+}
+
+func launchWith(b testing.TB, server *machinery.Server, concurrency int) {
+	b.Helper()
+	worker := server.NewWorker("bench", concurrency)
 	ended := make(chan error, 1)
 	worker.LaunchAsync(ended)
 	b.Cleanup(func() {

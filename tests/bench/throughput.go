@@ -5,7 +5,7 @@ import "fmt"
 var throughput = section{
 	title:     "Tasks through Machinery",
 	benchmark: "Throughput",
-	runs:      []run{{cpu: "2", benchtime: "2s"}},
+	runs:      []run{{cpu: "2", benchtime: "1s"}},
 	report:    reportThroughput,
 	bounds:    boundThroughput,
 }
@@ -13,7 +13,7 @@ var throughput = section{
 const aboutThroughput = `Tasks that take and return an order, through Machinery's own brokers: with JSON strings that the
 task and its caller write and read by hand with encoding/json, and with the middleware. Eight goroutines send, a worker of
 concurrency 8 in the same process runs the tasks; time from the first send to the end of the last task. Results go to Redis
-on both. Rounds are of two seconds.
+on both. Rounds are of a second.
 
 `
 

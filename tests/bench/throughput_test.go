@@ -27,6 +27,8 @@ var throughputWays = []struct {
 }
 
 func BenchmarkThroughput(b *testing.B) {
+	describeRedis(b)
+	describeRabbitMQ(b)
 	for _, t := range throughputTransports {
 		for _, p := range throughputPayloads {
 			order := newOrder(p.lines)

@@ -1,8 +1,7 @@
 package main
 
-// UnionPage is a Page for libraries that cannot restore interfaces: the name of
-// the one field that is set tags the kind of each block. Marshalers with a tag
-// and a RawMessage would leave the interfaces in place, but scan nested blocks
+// UnionPage is a Page for libraries that cannot restore interfaces: the name of the one field that is set tags the kind
+// of each block. Marshalers with a tag and a RawMessage would leave the interfaces in place, but scan nested blocks
 // once more at each level.
 type UnionPage struct {
 	Title  string       `json:"title"`

@@ -12,9 +12,8 @@ import (
 // suite is the file in which Machinery's tests register their tasks.
 const suite = "suite_test.go"
 
-// buildMachinerysTests builds Machinery's integration tests into dir and returns
-// the binary. They are built as a package of this module, so with its go.mod,
-// in a folder that exists in an overlay only.
+// buildMachinerysTests builds Machinery's integration tests into dir and returns the binary. They are built as a
+// package of this module, so with its go.mod, in a folder that exists in an overlay only.
 func buildMachinerysTests(dir string) (string, error) {
 	module, err := goTool("list", "-m", "-f", "{{.Dir}}", "github.com/RichardKnop/machinery/v2")
 	if err != nil {
@@ -33,8 +32,7 @@ func buildMachinerysTests(dir string) (string, error) {
 	return binary, err
 }
 
-// writeOverlay puts Machinery's tests in the folder machinery, all as they are
-// but for the suite.
+// writeOverlay puts Machinery's tests in the folder machinery, all as they are but for the suite.
 func writeOverlay(dir, tests string) (string, error) {
 	changed, err := writeSuite(dir, filepath.Join(tests, suite))
 	if err != nil {

@@ -1,10 +1,8 @@
-// Package compatibility runs Machinery's own integration tests with the
-// middleware installed, so that whoever installs it knows that their tasks go
-// on as before.
+// Package compatibility runs Machinery's own integration tests with the middleware installed, so that whoever installs
+// it knows that their tasks go on as before.
 //
-// Machinery's tests are taken from its module, at the version that go.mod
-// requires, and changed in one place: where they register their tasks, they
-// call RegisterTasks here.
+// Machinery's tests are taken from its module, at the version that go.mod requires, and changed in one place: where
+// they register their tasks, they call RegisterTasks here.
 package compatibility
 
 import (
@@ -19,8 +17,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// Variable is the environment variable that holds the way in which tasks are
-// registered.
+// Variable is the environment variable that holds the way in which tasks are registered.
 const Variable = "COMPATIBILITY_WAY"
 
 // The ways to register Machinery's test tasks.
@@ -62,9 +59,8 @@ func register(server *machinery.Server, fns map[string]any, way string) error {
 	return fmt.Errorf("%s=%q: no such way", Variable, way)
 }
 
-// isolate keeps Machinery's tests off the queue that they share with every
-// application that has not named its own, and lets what they leave behind
-// expire soon: the Redis or RabbitMQ may be a developer's.
+// isolate keeps Machinery's tests off the queue that they share with every application that has not named its own, and
+// lets what they leave behind expire soon: the Redis or RabbitMQ may be a developer's.
 func isolate(cnf *config.Config) {
 	cnf.DefaultQueue = "machinery_envelope_compatibility_" + uuid.NewString()
 	cnf.ResultsExpireIn = 120 // seconds

@@ -24,36 +24,53 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
+	"github.com/machinery-envelope/machinery-envelope/middleware/middlewaretest"
+	"github.com/machinery-envelope/machinery-envelope/tests/conformance"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
-// A transport makes Machinery servers that meet in one place.
-type transport struct {
-	name string
-	// open finds the service, or skips, and returns a function that makes
-	// servers on it. The configuration has a queue of its own.
-	open func(t *testing.T, cnf *config.Config) func() *machinery.Server
-	// options are added to those of each case.
-	options []middleware.Option
+var (
+	groupOrder      = []string{"a", "b", "c"}
+	completionOrder = []string{"c", "a", "b"} // RabbitMQ's backend keeps the results of a group in a queue
+)
+
+// Transports of RabbitMQ run one case at a time: its backend has to declare a queue for each look at a result, so that
+// waiting for several at once takes longer, not less.
+var transports = []conformance.Transport{
+	{Name: "eager", Open: openEager, OneAtATime: true, Excluded: notEager},
+	{Name: "middlewaretest", Open: openMiddlewaretest, ChordOrder: groupOrder},
+	{Name: "middlewaretest, signed", Open: openMiddlewaretest, Options: signed, ChordOrder: groupOrder, Excluded: notSigned},
+	{Name: "embedded redis", Open: openEmbeddedRedis, ChordOrder: groupOrder},
+	{Name: "embedded redis, signed", Open: openEmbeddedRedis, Options: signed, ChordOrder: groupOrder, Excluded: notSigned},
+	{Name: "redis", Open: openRedis, ChordOrder: groupOrder},
+	{Name: "redis, several queues with priorities", Open: openRedisQueues, ChordOrder: groupOrder},
+	{Name: "redis tls", Open: openRedisTLS, ChordOrder: groupOrder},
+	{Name: "redis sentinel", Open: openRedisSentinel, ChordOrder: groupOrder},
+	{Name: "redis cluster", Open: openRedisCluster, ChordOrder: groupOrder},
+	{Name: "redis, machinery's go-redis broker", Open: openMachineryGoRedis, ChordOrder: groupOrder},
+	{Name: "redis, machinery's redigo broker", Open: openMachineryRedigo, ChordOrder: groupOrder},
+	{Name: "rabbitmq", Open: openRabbitMQ, ChordOrder: completionOrder, OneAtATime: true},
+	{Name: "rabbitmq, signed", Open: openRabbitMQ, Options: signed, ChordOrder: completionOrder, OneAtATime: true, Excluded: notSigned},
+	{Name: "rabbitmq, quorum queues", Open: openQuorumRabbitMQ, ChordOrder: groupOrder},
+	{Name: "rabbitmq, machinery's broker", Open: openMachineryRabbitMQ, ChordOrder: completionOrder, OneAtATime: true},
 }
 
-var transports = []transport{
-	{name: "eager", open: openEager},
-	{name: "embedded redis", open: openEmbeddedRedis},
-	{name: "embedded redis, signed", open: openEmbeddedRedis, options: signed},
-	{name: "redis", open: openRedis},
-	{name: "redis sentinel", open: openRedisSentinel},
-	{name: "redis cluster", open: openRedisCluster},
-	{name: "redis, machinery's go-redis broker", open: openMachineryGoRedis},
-	{name: "redis, machinery's redigo broker", open: openMachineryRedigo},
-	{name: "rabbitmq", open: openRabbitMQ},
-	{name: "rabbitmq, signed", open: openRabbitMQ, options: signed},
-	{name: "rabbitmq, machinery's broker", open: openMachineryRabbitMQ},
+// Machinery's eager broker runs tasks where they are sent, and its backend has no locks where it reads.
+var notEager = map[string]string{
+	"a chord's callback takes the results in the order of the transport": "no member can end before one that was sent earlier",
+	"a worker that quits waits for its tasks, and loses none":            "there is no worker to quit",
+	"values of the sender's context reach every task of a chord":         "chords race",
+	"a group is sent all at once":                                        "the backend has no locks where it reads",
+	"a chord is sent all at once":                                        "chords race",
+	"a task does not arrive before its ETA":                              "tasks run where they are sent",
+	"poison among good messages stops nothing":                           "the sender gets the error",
+	"a worker serves a queue of its own":                                 "there are no queues",
 }
 
-// signed is what most changes how tasks travel. Some cases send tasks past the
-// middleware, unsigned.
-var signed = []middleware.Option{middleware.SignTasks(newMAC()), middleware.AcceptUnsigned(), middleware.EnvelopeAll()}
+var notSigned = map[string]string{"native and own types mix": "everything travels in envelopes"}
+
+// signed is what most changes how tasks travel. Some cases send tasks past the middleware, unsigned.
+var signed = []middleware.Option{middleware.SignTasks(newMAC(), middleware.AcceptUnsigned()), middleware.EnvelopeAll()}
 
 func newMAC() middleware.MAC {
 	key, err := keyset.NewHandle(mac.HMACSHA256Tag256KeyTemplate())
@@ -72,6 +89,12 @@ func openEager(_ *testing.T, cnf *config.Config) func() *machinery.Server {
 	return func() *machinery.Server { return server }
 }
 
+// openMiddlewaretest has a configuration of its own.
+func openMiddlewaretest(t *testing.T, _ *config.Config) func() *machinery.Server {
+	first := middlewaretest.NewServer(t, nil)
+	return func() *machinery.Server { return first.Connect(nil).Server }
+}
+
 func openEmbeddedRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	return adapterServers(t, cnf, redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()}))
 }
@@ -81,6 +104,20 @@ func openRedis(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	require.NoError(t, err)
 	removeRedisKeys(t, cnf, options)
 	return adapterServers(t, cnf, redis.NewClient(options))
+}
+
+func openRedisTLS(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	address, configuration := services.RedisTLS(t)
+	return adapterServers(t, cnf, redis.NewClient(&redis.Options{Addr: address, TLSConfig: configuration}))
+}
+
+// openRedisQueues has workers take from three queues, of which the default queue is the last, and by priority.
+func openRedisQueues(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	options, err := redis.ParseURL(services.Redis(t))
+	require.NoError(t, err)
+	removeRedisKeys(t, cnf, options)
+	queues := redisadapter.WithQueues(cnf.DefaultQueue+"-urgent", cnf.DefaultQueue+"-other", cnf.DefaultQueue)
+	return adapterServers(t, cnf, redis.NewClient(options), queues, redisadapter.WithPriorities())
 }
 
 func openRedisSentinel(t *testing.T, cnf *config.Config) func() *machinery.Server {
@@ -95,10 +132,12 @@ func openRedisCluster(t *testing.T, cnf *config.Config) func() *machinery.Server
 	return adapterServers(t, cnf, redisadapter.NewClusterClient(&redis.ClusterOptions{Addrs: services.RedisCluster(t)}))
 }
 
-func adapterServers(t *testing.T, cnf *config.Config, client redis.UniversalClient) func() *machinery.Server {
+func adapterServers(
+	t *testing.T, cnf *config.Config, client redis.UniversalClient, opts ...redisadapter.BrokerOption,
+) func() *machinery.Server {
 	t.Cleanup(func() { _ = client.Close() })
 	return func() *machinery.Server {
-		return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), eagerlock.New())
+		return machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client, opts...), redisadapter.NewBackend(cnf, client), eagerlock.New())
 	}
 }
 
@@ -133,17 +172,15 @@ func removeRedisKeys(t *testing.T, cnf *config.Config, options *redis.Options) {
 	t.Cleanup(func() {
 		client := redis.NewClient(options)
 		defer func() { _ = client.Close() }()
-		keys := []string{cnf.DefaultQueue, customQueueOf(cnf), delayedQueueOf(cnf)}
+		keys := []string{
+			cnf.DefaultQueue, conformance.CustomQueue(cnf), conformance.DelayedQueue(cnf), "{" + cnf.DefaultQueue + "}:priorities",
+		}
 		require.NoError(t, client.Del(client.Context(), keys...).Err())
 	})
 }
 
-// These name what is removed together with the default queue.
-func customQueueOf(cnf *config.Config) string  { return cnf.DefaultQueue + "-custom" }
-func delayedQueueOf(cnf *config.Config) string { return cnf.DefaultQueue + "-delayed" }
-
 func openRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
-	useRabbitMQ(t, cnf)
+	useRabbitMQ(t, cnf, services.AMQP(t))
 	return func() *machinery.Server {
 		broker := amqpadapter.NewBroker(cnf)
 		t.Cleanup(func() { _ = broker.(io.Closer).Close() })
@@ -151,19 +188,29 @@ func openRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
 	}
 }
 
+// Results are in Redis, as the adapter's documentation advises.
+func openQuorumRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
+	useRabbitMQ(t, cnf, services.QuorumAMQP(t))
+	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	return func() *machinery.Server {
+		broker := amqpadapter.NewBroker(cnf)
+		t.Cleanup(func() { _ = broker.(io.Closer).Close() })
+		return machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), eagerlock.New())
+	}
+}
+
 func openMachineryRabbitMQ(t *testing.T, cnf *config.Config) func() *machinery.Server {
-	useRabbitMQ(t, cnf)
-	// By default Machinery's broker makes a queue for each delay that lives twice as
-	// long as the delay. On a machine too busy to publish to it in time, the task
-	// vanishes with the queue.
-	cnf.AMQP.DelayedQueue = delayedQueueOf(cnf)
+	useRabbitMQ(t, cnf, services.AMQP(t))
+	// By default Machinery's broker makes a queue for each delay that lives twice as long as the delay. On a machine
+	// too busy to publish to it in time, the task vanishes with the queue.
+	cnf.AMQP.DelayedQueue = conformance.DelayedQueue(cnf)
 	return func() *machinery.Server {
 		return machinery.NewServer(cnf, amqpbroker.New(cnf), amqpbackend.New(cnf), eagerlock.New())
 	}
 }
 
-func useRabbitMQ(t *testing.T, cnf *config.Config) {
-	address := services.AMQP(t)
+func useRabbitMQ(t *testing.T, cnf *config.Config, address string) {
 	_, err := url.Parse(address)
 	require.NoError(t, err)
 	cnf.Broker, cnf.ResultBackend = address, address
@@ -179,8 +226,8 @@ func useRabbitMQ(t *testing.T, cnf *config.Config) {
 		defer func() { _ = connection.Close() }()
 		channel, err := connection.Channel()
 		require.NoError(t, err)
-		for _, queue := range []string{cnf.DefaultQueue, customQueueOf(cnf), delayedQueueOf(cnf)} {
-			for _, suffix := range []string{"", ".redelivered", ".dead"} { // package amqpadapter's beside it
+		for _, queue := range []string{cnf.DefaultQueue, conformance.CustomQueue(cnf), conformance.DelayedQueue(cnf)} {
+			for _, suffix := range []string{"", ".redelivered", ".dead", ".pause", ".due"} { // package amqpadapter's beside it
 				_, err = channel.QueueDelete(queue+suffix, false, false, false)
 				require.NoError(t, err)
 			}

@@ -1,5 +1,3 @@
-// Package documents_test holds the Go code that the documents show, compiled and run: a block that is in a document
-// and not here, line for line, fails a test.
 package documents_test
 
 import (
@@ -12,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// documents are the Markdown files of which every Go block must be compiled.
+// documents are the Markdown files of which every Go block must be compiled: a block that is not in this directory,
+// line for line, fails a test.
 var documents = []string{"README.md", "MIGRATING.md", "SECURITY.md", "envelope/SPEC.md"}
 
 func TestEveryGoBlockIsCompiled(t *testing.T) {

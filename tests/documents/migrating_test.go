@@ -19,7 +19,7 @@ import (
 const orderByHand = `{"id":"o-1","qty":3}`
 
 func TestMigratingFromJSONByHand(t *testing.T) {
-	server, _ := newServer(t)
+	server := newServer(t)
 
 	err := server.RegisterTask("orders.price", func(text string) (string, error) {
 		var o Order
@@ -35,10 +35,10 @@ func TestMigratingFromJSONByHand(t *testing.T) {
 	})
 
 	require.NoError(t, err)
+	m, err := middleware.Install(server, shopRegistry())
+	require.NoError(t, err)
 	work(t, server)
 	result, err := server.SendTask(&tasks.Signature{Name: "orders.price", Args: []tasks.Arg{{Type: "string", Value: orderByHand}}})
-	require.NoError(t, err)
-	m, err := middleware.Install(server, shopRegistry())
 	require.NoError(t, err)
 	reply, err := middleware.Await[string](newContext(t), m, result)
 	require.NoError(t, err)
@@ -46,7 +46,7 @@ func TestMigratingFromJSONByHand(t *testing.T) {
 }
 
 func TestMigratingWithTasksInTheQueue(t *testing.T) {
-	server, _ := newServer(t)
+	server := newServer(t)
 	registry := shopRegistry()
 	m, err := middleware.Install(server, registry)
 	require.NoError(t, err)

@@ -14,9 +14,10 @@ import (
 
 	"github.com/RichardKnop/machinery/v2"
 	"github.com/RichardKnop/machinery/v2/config"
-	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/alicebob/miniredis/v2"
 	"github.com/go-redis/redis/v8"
+	goredisv9 "github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter/redisv9"
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/envelope/zstdencoding"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
@@ -31,8 +33,7 @@ import (
 
 func TestReadmeTenLines(t *testing.T) {
 	ctx := newContext(t)
-	server, _ := newServer(t)
-	work(t, server)
+	server := newServer(t)
 
 	registry := envelope.NewRegistry()
 	envelope.MustRegister[Order](registry, "orders.Order")
@@ -42,6 +43,8 @@ func TestReadmeTenLines(t *testing.T) {
 	err = m.RegisterTask("orders.price", func(ctx context.Context, o Order, cents int64) (Quote, error) {
 		return price(o, cents)
 	})
+	worker := server.NewWorker("worker-1", 10) // in a process that works
+	go worker.Launch()                         // it returns when the worker stops
 
 	signature, err := m.Signature(ctx, "orders.price", Order{ID: "o-1", Qty: 3}, 250)
 	result, err := server.SendTaskWithContext(ctx, signature)
@@ -49,10 +52,11 @@ func TestReadmeTenLines(t *testing.T) {
 
 	require.NoError(t, err)
 	require.Equal(t, Quote{"o-1", 750}, quote)
+	worker.Quit()
 }
 
 func TestReadmeExistingServer(t *testing.T) {
-	server, _ := newServer(t)
+	server := newServer(t)
 	add := func() error {
 		registry := envelope.NewRegistry()
 		envelope.MustRegister[Order](registry, "orders.Order")
@@ -87,7 +91,7 @@ func TestReadmeTypedTasks(t *testing.T) {
 
 func registerPricing(t *testing.T, m *middleware.Middleware) {
 	require.NoError(t, m.RegisterTask("orders.price", price))
-	require.NoError(t, m.RegisterTask("orders.ship", func(q Quote) (Receipt, error) { return Receipt{q.OrderID}, nil }))
+	require.NoError(t, m.RegisterTask("quotes.ship", func(q Quote) (Receipt, error) { return Receipt{q.OrderID}, nil }))
 	require.NoError(t, m.RegisterTask("orders.cheapest", func(quotes ...Quote) (Quote, error) {
 		cheapest := quotes[0]
 		for _, q := range quotes {
@@ -104,7 +108,7 @@ func TestReadmeChain(t *testing.T) {
 	registerPricing(t, m)
 
 	price, err := m.Signature(ctx, "orders.price", order, 250)
-	ship, err := m.Signature(ctx, "orders.ship") // takes the Quote that the task before it returns
+	ship, err := m.Signature(ctx, "quotes.ship") // takes the Quote that the task before it returns
 	chain, err := tasks.NewChain(price, ship)
 	result, err := m.SendChain(ctx, chain)
 	receipt, err := middleware.Await[Receipt](ctx, m, result)
@@ -184,7 +188,7 @@ func TestReadmeVersions(t *testing.T) {
 }
 
 func TestReadmeLargePayloads(t *testing.T) {
-	server, client := newServer(t)
+	server, client := newRedisServer(t)
 
 	store := redisadapter.NewStore(client, redisadapter.WithStoreExpiry(3*24*time.Hour))
 	registry := envelope.NewRegistry(
@@ -209,7 +213,7 @@ func TestReadmeLargePayloads(t *testing.T) {
 }
 
 func TestReadmeEncryptionAndSigning(t *testing.T) {
-	server, _ := newServer(t)
+	server := newServer(t)
 	encryptionKeys, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	require.NoError(t, err)
 	signingKeys, err := keyset.NewHandle(mac.HMACSHA256Tag256KeyTemplate())
@@ -259,14 +263,15 @@ func addSecretly(ctx context.Context, m *middleware.Middleware) error {
 
 func TestReadmeDeadLetters(t *testing.T) {
 	ctx := newContext(t)
-	other, client := newServer(t)
-	cnf, lock := other.GetConfig(), eagerlock.New()
+	other, client := newRedisServer(t)
+	cnf := other.GetConfig()
 	registry := shopRegistry()
 
 	dead := redisadapter.NewDeadLetters(client, "orders:dead")
 	broker := redisadapter.NewBroker(cnf, client, redisadapter.WithDeadLetters(dead))
+	lock := redisadapter.NewLock(client)
 	server := machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), lock)
-	m, err := middleware.Install(server, registry, middleware.DeadLetterFailures())
+	m, err := middleware.Install(server, registry, middleware.WithDeadLetterFailures())
 
 	require.NoError(t, err)
 	work(t, server)
@@ -289,9 +294,8 @@ func TestReadmeDeadLetters(t *testing.T) {
 	}, 10*time.Second, time.Millisecond)
 	stocked.Store(true)
 
-	letters, err := dead.List(ctx, "", 10)
-	for _, letter := range letters {
-		fmt.Println(letter.ID, letter.Reason)
+	for letter, err := range dead.All(ctx) {
+		fmt.Println(letter.ID, letter.Reason, err)
 	}
 	replayed, err := dead.ReplayAll(ctx) // each runs as it was sent
 
@@ -304,9 +308,10 @@ func TestReadmeDeadLetters(t *testing.T) {
 }
 
 func TestReadmeRedisAndRabbitMQ(t *testing.T) {
-	cnf, lock := &config.Config{Broker: "amqp://localhost"}, eagerlock.New()
+	cnf := &config.Config{Broker: "amqp://localhost"}
 
 	client := redis.NewClient(&redis.Options{Addr: "127.0.0.1:6379"}) // or Sentinel, or redisadapter.NewClusterClient
+	lock := redisadapter.NewLock(client)
 	server := machinery.NewServer(cnf, redisadapter.NewBroker(cnf, client), redisadapter.NewBackend(cnf, client), lock)
 
 	broker := amqpadapter.NewBroker(cnf)
@@ -316,4 +321,37 @@ func TestReadmeRedisAndRabbitMQ(t *testing.T) {
 	require.NotNil(t, server.GetBroker())
 	require.NotNil(t, broker)
 	require.NotNil(t, backend)
+}
+
+func TestReadmeSeveralQueues(t *testing.T) {
+	cnf := &config.Config{}
+	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+
+	weights := map[string]int{"urgent": 6, "orders": 3, "reports": 1}
+	broker := redisadapter.NewBroker(cnf, client, redisadapter.WithQueueWeights(weights), redisadapter.WithPriorities())
+
+	urgent := &tasks.Signature{Name: "orders.price", RoutingKey: "urgent", Priority: 9}
+	require.NoError(t, broker.Publish(t.Context(), urgent))
+	require.NoError(t, client.Close())
+}
+
+func TestReadmeClientOfV9(t *testing.T) {
+	embedded := miniredis.RunT(t)
+	application := goredisv9.NewClient(&goredisv9.Options{Addr: embedded.Addr()})
+	defer application.Close()
+
+	client, err := redisv9.ClientFromV9(application)
+
+	require.NoError(t, err)
+	require.NoError(t, client.Ping(t.Context()).Err())
+	require.NoError(t, client.Close())
+}
+
+func TestReadmePeriodicTasks(t *testing.T) {
+	server := newServer(t)
+	signature := &tasks.Signature{Name: "reports.daily"}
+
+	err := server.RegisterPeriodicTask("0 6 * * *", "daily", signature)
+
+	require.NoError(t, err)
 }

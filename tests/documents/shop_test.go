@@ -15,6 +15,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 	"github.com/machinery-envelope/machinery-envelope/envelope"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
+	"github.com/machinery-envelope/machinery-envelope/middleware/middlewaretest"
 )
 
 // The shop of the documents.
@@ -44,7 +45,10 @@ func price(o Order, cents int64) (Quote, error) {
 var order = Order{ID: "o-1", Qty: 3}
 
 // newServer stands for the server that a reader has already.
-func newServer(t *testing.T) (*machinery.Server, redis.UniversalClient) {
+func newServer(t *testing.T) *machinery.Server { return middlewaretest.NewServer(t, nil).Server }
+
+// newRedisServer is for what needs Redis.
+func newRedisServer(t *testing.T) (*machinery.Server, redis.UniversalClient) {
 	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
 	t.Cleanup(func() { _ = client.Close() })
 	cnf := &config.Config{DefaultQueue: "documents", ResultsExpireIn: 3600, NoUnixSignals: true}
@@ -70,7 +74,7 @@ func newContext(t *testing.T) context.Context {
 
 // newShop has the middleware installed, the shop's types registered and a worker.
 func newShop(t *testing.T, opts ...middleware.Option) (context.Context, *machinery.Server, *middleware.Middleware) {
-	server, _ := newServer(t)
+	server := newServer(t)
 	m, err := middleware.Install(server, shopRegistry(), opts...)
 	require.NoError(t, err)
 	work(t, server)

@@ -44,10 +44,10 @@ func (k *keys) handle(t *testing.T) *keyset.Handle {
 }
 
 // signing is the option for the keys as they are now.
-func (k *keys) signing(t *testing.T) middleware.Option {
+func (k *keys) signing(t *testing.T, opts ...middleware.SignOption) middleware.Option {
 	primitive, err := mac.New(k.handle(t))
 	require.NoError(t, err)
-	return middleware.SignTasks(primitive)
+	return middleware.SignTasks(primitive, opts...)
 }
 
 // encryption is the option for the keys as they are now.

@@ -10,8 +10,8 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
-// A worker lacks the key of some tasks. When workers have it, the adapter's dead letters are sent again: what is genuine
-// runs, what is forged is refused again.
+// A worker lacks the key of some tasks. When workers have it, the adapter's dead letters are sent again: what is
+// genuine runs, what is forged is refused again.
 func TestDeadLettersAreReplayedWithTheirSignatures(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
 		keys := newMACKeys(t)
@@ -58,7 +58,7 @@ func receive(t *testing.T, from <-chan string) string {
 	select {
 	case text := <-from:
 		return text
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		require.FailNow(t, "nothing came")
 		return ""
 	}

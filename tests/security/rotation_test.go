@@ -150,7 +150,7 @@ func TestNoPayloadIsLogged(t *testing.T) {
 
 		var o Order
 		var card string
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
 		defer cancel()
 		require.NoError(t, middleware.Scan(ctx, producer.Middleware, producer.send(t, "echo", order, secret), &o, &card))
 		assert.Equal(t, secret, card)

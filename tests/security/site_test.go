@@ -29,8 +29,8 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
-// patience bounds every wait. It is far longer than anything takes.
-const patience = 30 * time.Second
+// timeout bounds every wait. It is far longer than anything takes.
+const timeout = 2 * time.Minute
 
 // A site is where servers meet, and where an attacker can write.
 type site struct {
@@ -59,9 +59,16 @@ var sites = map[string]func(t *testing.T) *site{
 }
 
 // everywhere runs a test at each site.
-func everywhere(t *testing.T, test func(t *testing.T, s *site)) {
+func everywhere(t *testing.T, test func(t *testing.T, s *site)) { everywhereBut(t, nil, test) }
+
+// everywhereBut runs a test at each site but those that are given with a reason.
+func everywhereBut(t *testing.T, excluded map[string]string, test func(t *testing.T, s *site)) {
+	t.Parallel()
 	for name, open := range sites {
 		t.Run(name, func(t *testing.T) {
+			if reason, ok := excluded[name]; ok {
+				services.Excluded(t, name, reason)
+			}
 			t.Parallel() // they share nothing, and mostly wait
 			s := open(t)
 			s.another = func() *site { return open(t) }
@@ -98,7 +105,7 @@ func redisSite(t *testing.T, url string) *site {
 		newDeadLetters: func(t *testing.T) deadLetters {
 			key := cnf.DefaultQueue + "-letters"
 			t.Cleanup(func() { _ = client.Del(context.Background(), key).Err() })
-			return redisadapter.NewDeadLetters(client, key)
+			return redisadapter.NewDeadLetters(client, key, redisadapter.WithReplayQueues(cnf.DefaultQueue))
 		},
 		forge: func(t *testing.T, state *tasks.TaskState) {
 			require.NoError(t, client.Set(t.Context(), state.TaskUUID, marshal(t, state), time.Minute).Err())
@@ -136,7 +143,7 @@ func rabbitSite(t *testing.T) *site {
 		push: func(t *testing.T, message []byte) { publish(t, cnf.DefaultQueue, cnf.DefaultQueue, message) },
 		newDeadLetters: func(t *testing.T) deadLetters {
 			queue := cnf.DefaultQueue + "-letters"
-			letters, err := amqpadapter.NewDeadLetters(t.Context(), address, queue)
+			letters, err := amqpadapter.NewDeadLettersOf(t.Context(), cnf, queue)
 			require.NoError(t, err)
 			t.Cleanup(func() {
 				_ = letters.Close()
@@ -172,11 +179,11 @@ func registry(t *testing.T, opts ...envelope.Option) *envelope.Registry {
 type party struct {
 	*middleware.Middleware
 	server *machinery.Server
-	dead   *graveyard
+	dead   *letterLog
 }
 
 func (s *site) join(t *testing.T, types *envelope.Registry, opts ...middleware.Option) *party {
-	p := &party{server: s.newServer(), dead: &graveyard{}}
+	p := &party{server: s.newServer(), dead: &letterLog{}}
 	var err error
 	p.Middleware, err = middleware.Install(p.server, types, append(opts, middleware.WithDeadLetters(p.dead))...)
 	require.NoError(t, err)
@@ -200,7 +207,7 @@ func (p *party) work(t *testing.T) (quit func()) {
 		worker.Quit()
 		select {
 		case <-ended:
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			t.Error("the worker did not stop")
 		}
 	})
@@ -217,34 +224,34 @@ func (p *party) send(t *testing.T, name string, args ...any) middleware.Result {
 }
 
 func await[T any](t *testing.T, p *party, res middleware.Result) (T, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	return middleware.Await[T](ctx, p.Middleware, res)
 }
 
-// graveyard is dead letters.
-type graveyard struct {
+// letterLog is dead letters.
+type letterLog struct {
 	mu      sync.Mutex
 	letters []*tasks.Signature
 	reasons []error
 }
 
-func (g *graveyard) Push(_ context.Context, s *tasks.Signature, reason error) error {
+func (g *letterLog) Push(_ context.Context, s *tasks.Signature, reason error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.letters, g.reasons = append(g.letters, s), append(g.reasons, reason)
 	return nil
 }
 
-func (g *graveyard) all() ([]*tasks.Signature, []error) {
+func (g *letterLog) all() ([]*tasks.Signature, []error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.letters), slices.Clone(g.reasons)
 }
 
 // await returns the dead letters when there are so many.
-func (g *graveyard) await(t *testing.T, n int) ([]*tasks.Signature, []error) {
-	require.Eventually(t, func() bool { _, reasons := g.all(); return len(reasons) >= n }, patience, 5*time.Millisecond)
+func (g *letterLog) await(t *testing.T, n int) ([]*tasks.Signature, []error) {
+	require.Eventually(t, func() bool { _, reasons := g.all(); return len(reasons) >= n }, timeout, 5*time.Millisecond)
 	return g.all()
 }
 
@@ -270,5 +277,6 @@ func (l *logbook) String() string {
 
 func TestMain(m *testing.M) {
 	machinerylog.Set(stdlog.New(&logged, "", 0))
+	services.RunInParallel(8)
 	os.Exit(m.Run())
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
+// SECURITY.md: runs a task that nobody sent
+//
 // A forged task is put straight into the queue, for a wrapped task and a plain one, with and without callbacks.
 func TestAForgedTaskNeverRuns(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
@@ -82,6 +84,8 @@ func newTask(name string, args ...string) *tasks.Signature {
 	return s
 }
 
+// SECURITY.md: changes, adds, removes, swaps arguments, callbacks, headers, anything else of a task
+//
 // Someone who can read the queue, too, changes one thing of a genuine task.
 func TestATaskThatWasChangedInTheQueueNeverRuns(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *site) {
@@ -114,7 +118,7 @@ func TestATaskThatWasChangedInTheQueueNeverRuns(t *testing.T) {
 		worker.dead.await(t, len(changes))
 		assert.Zero(t, ran.Load())
 		s.push(t, message)
-		require.Eventually(t, func() bool { return ran.Load() == 1 }, patience, 5e6, "what was not changed runs")
+		require.Eventually(t, func() bool { return ran.Load() == 1 }, timeout, 5e6, "what was not changed runs")
 	})
 }
 
@@ -141,10 +145,8 @@ func TestHostileMessagesDoNotStopAWorker(t *testing.T) {
 
 // A forger learns the UUID of a task that is running.
 func TestAForgeryLeavesTheResultOfTheTaskWhoseUUIDItHas(t *testing.T) {
-	everywhere(t, func(t *testing.T, s *site) {
-		if s.cnf.AMQP != nil {
-			t.Skip("RabbitMQ's result backend cannot be looked into: see SECURITY.md")
-		}
+	unreadable := map[string]string{"rabbitmq": "the state of a task that is running cannot be read: see SECURITY.md"}
+	everywhereBut(t, unreadable, func(t *testing.T, s *site) {
 		mac := newMACKeys(t).signing(t)
 		producer, worker := s.join(t, registry(t), mac), s.join(t, registry(t), mac)
 		running, forged := make(chan struct{}), make(chan struct{})

@@ -38,9 +38,7 @@ rm -rf "$PWD"
 // needRedisServer skips the test where redis-server is not in PATH, or fails it where CI=true.
 func needRedisServer(t testing.TB) {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		missing(t, "no redis-server in PATH, and a running Redis does not do: this test starts its own")
-	}
+	Program(t, "redis-server") // one that runs already does not do: these tests start their own
 }
 
 // A process is a redis-server of ours.

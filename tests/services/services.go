@@ -30,6 +30,35 @@ func AMQP(t testing.TB) string {
 	return rabbitMQ.find(t)
 }
 
+// Memcached returns the address, host and port, of a memcached: the one in MEMCACHED_ADDRESS or else, where one answers
+// on the default local port, that one. If there is none, it skips the test, or fails it where CI=true.
+func Memcached(t testing.TB) string {
+	t.Helper()
+	return memcached.find(t)
+}
+
+// QuorumAMQP returns the URL in AMQP_QUORUM_URL: a virtual host of a RabbitMQ whose default queue type is quorum. If it
+// is not set, QuorumAMQP skips the test, or fails it where CI=true.
+func QuorumAMQP(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv("AMQP_QUORUM_URL")
+	if url == "" {
+		Missing(t, "no RabbitMQ with quorum queues: AMQP_QUORUM_URL is not set; `make test` starts one")
+	}
+	return url
+}
+
+// AMQPManagement returns the URL in AMQP_MANAGEMENT_URL: the HTTP API of the RabbitMQ in AMQP_URL. If it is not set,
+// AMQPManagement skips the test, or fails it where CI=true.
+func AMQPManagement(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv("AMQP_MANAGEMENT_URL")
+	if url == "" {
+		Missing(t, "no management API of a RabbitMQ: AMQP_MANAGEMENT_URL is not set; `make test` starts one")
+	}
+	return url
+}
+
 var (
 	redis = service{
 		name:     "Redis",
@@ -49,10 +78,18 @@ var (
 		greeting: "AMQP\x00\x00\x09\x01",
 		answer:   "\x01",
 	}
+	memcached = service{
+		name:     "memcached",
+		variable: "MEMCACHED_ADDRESS",
+		address:  "127.0.0.1:11211",
+		url:      "127.0.0.1:11211",
+		greeting: "version\r\n",
+		answer:   "VERSION ",
+	}
 )
 
-// patience bounds connecting to, and the answer of, a server on this machine.
-const patience = 2 * time.Second
+// timeout bounds connecting to, and the answer of, a server on this machine.
+const timeout = 2 * time.Second
 
 // A service is a server that speaks first when spoken to: it answers the greeting.
 type service struct {
@@ -72,28 +109,25 @@ func (s service) find(t testing.TB) string {
 	if s.answers() {
 		return s.url
 	}
-	missing(t, "no %s: %s is not set and none answers on %s; `make test` finds, starts or installs one",
+	Missing(t, "no %s: %s is not set and none answers on %s; `make test` finds, starts or installs one",
 		s.name, s.variable, s.address)
 	return ""
 }
 
-// missing skips the test, or fails it in CI, where a skipped test would go unnoticed.
-func missing(t testing.TB, format string, args ...any) {
+// Excluded skips a test of what a transport cannot do. The reason says what is lacking. Its first word tells this skip,
+// which is meant, from that of a service which is missing.
+func Excluded(t testing.TB, transport, reason string) {
 	t.Helper()
-	stop := t.Skipf
-	if os.Getenv("CI") == "true" {
-		stop = t.Fatalf
-	}
-	stop(format, args...)
+	t.Skipf("excluded on %s: %s", transport, reason)
 }
 
 func (s service) answers() bool {
-	conn, err := net.DialTimeout("tcp", s.address, patience)
+	conn, err := net.DialTimeout("tcp", s.address, timeout)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return false
 	}
 	if _, err := conn.Write([]byte(s.greeting)); err != nil {

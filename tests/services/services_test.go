@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,6 +33,8 @@ func TestThenTheServerOnTheDefaultPort(t *testing.T) {
 		{rabbitMQ, "\x01\x00\x00\x00\x00\x01\xfb\x00\x0a\x00\x0a", true},
 		{rabbitMQ, "AMQP\x00\x01\x00\x00", false},
 		{rabbitMQ, "", false},
+		{memcached, "VERSION 1.6.18\r\n", true},
+		{memcached, "ERROR\r\n", false},
 	} {
 		t.Run(fmt.Sprintf("%s answers %q", c.service.name, c.answer), func(t *testing.T) {
 			t.Setenv(c.service.variable, "")
@@ -48,7 +52,7 @@ func TestThenTheServerOnTheDefaultPort(t *testing.T) {
 }
 
 func TestElseTheTestIsSkipped(t *testing.T) {
-	for _, s := range []service{redis, rabbitMQ} {
+	for _, s := range []service{redis, rabbitMQ, memcached} {
 		t.Setenv(s.variable, "")
 		t.Setenv("CI", "")
 		s.address = closed(t)
@@ -121,4 +125,22 @@ func record(find func(testing.TB) string) *recorder {
 	r := &recorder{}
 	r.url = find(r)
 	return r
+}
+
+func TestAProgramIsTheFirstThatIsInPATH(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for ci, fails := range map[string]bool{"": false, "true": true} {
+		t.Setenv("CI", ci)
+		got := record(func(t testing.TB) string { return Program(t, "zsh", "fish") })
+		if (got.failed != "") != fails || got.skipped+got.failed != "no zsh, nor fish in PATH" {
+			t.Errorf("CI=%s: %+v", ci, got)
+		}
+	}
+	fish := filepath.Join(os.Getenv("PATH"), "fish")
+	if err := os.WriteFile(fish, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := record(func(t testing.TB) string { return Program(t, "zsh", "fish") }); got.url != fish || got.failed != "" {
+		t.Errorf("found %+v, want %s", got, fish)
+	}
 }

@@ -24,19 +24,23 @@ const (
 )
 
 func TestNoConfirmedTaskIsLost(t *testing.T) {
+	t.Parallel()
 	faults := []struct {
 		name   string
+		lend   func(t *testing.T) *node
 		strike func(t *testing.T, n *node, c *crew, part int)
 		parts  int // times that it strikes
 	}{
-		{"when workers are killed", killWorkers, 4},
-		{"when RabbitMQ closes all connections", closeConnections, 2},
-		{"when RabbitMQ stops and starts", restartApplication, 1},
-		{"when RabbitMQ is killed", killNode, 1},
+		{"when workers are killed", rabbitMQ, killWorkers, 4},
+		{"when RabbitMQ closes all connections", disturbedRabbitMQ, closeConnections, 2},
+		{"when RabbitMQ stops and starts", disturbedRabbitMQ, restartApplication, 1},
+		{"when the virtual host restarts", disturbedRabbitMQ, restartVirtualHost, 1},
+		{"when RabbitMQ is killed", disturbedRabbitMQ, killNode, 1},
 	}
 	for _, fault := range faults {
 		t.Run(fault.name, func(t *testing.T) {
-			n := rabbitMQ(t)
+			t.Parallel()
+			n := fault.lend(t)
 			queue := "faults-" + rand.Text()
 			c := hire(t, n, queue, workers)
 			p := produce(t, n, queue)
@@ -60,8 +64,21 @@ func restartApplication(t *testing.T, n *node, _ *crew, _ int) {
 	n.ctl(t, "start_app")
 }
 
+// restartVirtualHost does so until the queues run: RabbitMQ begins again by itself too, and where both are at it at once,
+// queues may stay stopped.
+func restartVirtualHost(t *testing.T, n *node, _ *crew, _ int) {
+	require.True(t, waitFor(func() bool {
+		n.ctl(t, "eval", `{ok, Pid} = rabbit_vhost_sup_sup:get_vhost_sup(<<"/">>), exit(Pid, kill).`)
+		n.ctl(t, "restart_vhost")
+		return waitAtMost(20*time.Second, func() bool {
+			stopped, err := n.run("eval", `length([Q || Q <- rabbit_amqqueue:list(<<"/">>), amqqueue:get_state(Q) =/= live]).`)
+			return err == nil && stopped == "0"
+		})
+	}))
+}
+
 func killNode(t *testing.T, n *node, _ *crew, _ int) {
-	n.kill(t)
+	n.kill()
 	require.NoError(t, n.start())
 	n.await(t)
 }
@@ -82,6 +99,12 @@ func newProducer(t *testing.T, n *node, queue string) *producer {
 
 func produce(t *testing.T, n *node, queue string) *producer {
 	p := newProducer(t, n, queue)
+	p.produce(t, sent, func(id string) error { return p.send("record", id) })
+	return p
+}
+
+// produce sends so many tasks until they are confirmed.
+func (p *producer) produce(t *testing.T, sent int, send func(id string) error) {
 	ids := make(chan string, sent)
 	for i := range sent {
 		p.ids = append(p.ids, fmt.Sprintf("task-%05d", i))
@@ -91,13 +114,14 @@ func produce(t *testing.T, n *node, queue string) *producer {
 	for range senders {
 		p.sending.Go(func() {
 			for id := range ids {
-				for p.send("record", id) != nil && t.Context().Err() == nil {
+				if !waitFor(func() bool { return send(id) == nil }) {
+					t.Errorf("task %s was not taken", id)
+					return
 				}
 				p.confirmed.Add(1)
 			}
 		})
 	}
-	return p
 }
 
 func (p *producer) wait() []string {
@@ -117,6 +141,7 @@ func (p *producer) sendLater(name, id string, delay time.Duration) error {
 }
 
 func TestShortDelaysAllArrive(t *testing.T) {
+	t.Parallel()
 	n := rabbitMQ(t)
 	queue := "faults-" + rand.Text()
 	c := hire(t, n, queue, workers)
@@ -130,6 +155,7 @@ func TestShortDelaysAllArrive(t *testing.T) {
 
 // Poison is what is no task, what cannot be processed, and what kills its worker.
 func TestPoisonEndsInTheDeadLettersAndNothingElse(t *testing.T) {
+	t.Parallel()
 	const poison, killers = 1000, 4
 	n := rabbitMQ(t)
 	queue := "faults-" + rand.Text()
@@ -155,7 +181,8 @@ func TestPoisonEndsInTheDeadLettersAndNothingElse(t *testing.T) {
 			require.NoError(t, channel.Publish("", queue, true, false, garbage))
 		}
 	}
-	// A worker that is killed may have put a message in the dead letters without acknowledging it: some are there twice.
+	// A worker that is killed may have put a message in the dead letters without acknowledging it: some are there
+	// twice.
 	dead := make(map[string]bool)
 	_, err = channel.QueueDeclare(queue+".dead", true, false, false, false, nil)
 	require.NoError(t, err)

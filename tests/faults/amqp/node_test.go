@@ -10,50 +10,43 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 // packaged is where Debian keeps the programs themselves. Those in /usr/sbin change the user and use the files in /var.
 const packaged = "/usr/lib/rabbitmq/bin"
 
+// programsVariable, in the environment, names the directory with the programs of another RabbitMQ.
+const programsVariable = "AMQP_FAULTS_PROGRAMS"
+
 // A node is a RabbitMQ that shares nothing with others: name, cookie, epmd, ports, files, plugins.
 type node struct {
 	url         string
+	name        string
 	dir         string
 	environment []string
-	epmd        *exec.Cmd
-	server      *exec.Cmd
-	ended       chan struct{} // of the server
+	epmd        *guarded // nil where another node's is used
+	server      *guarded
 }
 
-var (
-	startNode  = sync.OnceValues(newNode)
-	sharedNode *node
-)
-
-// rabbitMQ returns the node that all tests share. It starts with the first.
-func rabbitMQ(t *testing.T) *node {
+// needPrograms skips a test on a machine without RabbitMQ, or fails it where CI=true.
+func needPrograms(t *testing.T) {
 	t.Helper()
 	if program("rabbitmq-server") == "" || program("epmd") == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no rabbitmq-server in PATH, and CI=true makes that a failure")
-		}
-		t.Skip("no rabbitmq-server in PATH")
+		services.Missing(t, "no rabbitmq-server, or no epmd, in PATH")
 	}
-	n, err := startNode()
-	require.NoError(t, err)
-	sharedNode = n
-	n.await(t)
-	return n
 }
 
 func program(name string) string {
+	if dir := os.Getenv(programsVariable); dir != "" {
+		return filepath.Join(dir, name)
+	}
 	for _, path := range []string{filepath.Join(packaged, name), name, filepath.Join("/usr/sbin", name)} {
 		if found, err := exec.LookPath(path); err == nil {
 			return found
@@ -62,19 +55,28 @@ func program(name string) string {
 	return ""
 }
 
-// newNode keeps its files out of a test's directory: it outlives the test.
-func newNode() (*node, error) {
+// passOnAgain is the advanced configuration of nodes that are lost, as the documentation has it: a queue of delayed tasks
+// passes on again after ten seconds, not three minutes, what was lost on its way with the next queue.
+const passOnAgain = `[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 10000}]}].`
+
+// prepareNode makes a node that has not started. It keeps its files out of a test's directory: it outlives the test.
+func prepareNode(name string, epmdPort int, advanced string) (*node, error) {
 	dir, err := os.MkdirTemp("", "rabbitmq-faults-")
 	if err != nil {
 		return nil, err
 	}
-	port, epmdPort, distPort := freePort(), freePort(), freePort()
-	n := &node{url: fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port), dir: dir}
+	port, distPort := freePort(), freePort()
+	n := &node{
+		url:  fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", port),
+		name: fmt.Sprintf("faults-%d-%s@127.0.0.1", os.Getpid(), name),
+		dir:  dir,
+	}
 	files := map[string]string{
 		"env.conf":        "",
 		"enabled_plugins": "[].",
-		"advanced.config": "[].",
+		"advanced.config": advanced,
 		"rabbitmq.conf":   "log.console = true\nlog.file = false\n",
+		".erlang.cookie":  "faults",
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -90,7 +92,7 @@ func newNode() (*node, error) {
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		"ERL_CRASH_DUMP=" + filepath.Join(dir, "erl_crash.dump"),
 		"RABBITMQ_USE_LONGNAME=true",
-		fmt.Sprintf("RABBITMQ_NODENAME=faults-%d@127.0.0.1", os.Getpid()),
+		"RABBITMQ_NODENAME=" + n.name,
 		"RABBITMQ_NODE_IP_ADDRESS=127.0.0.1",
 		fmt.Sprint("RABBITMQ_NODE_PORT=", port),
 		fmt.Sprint("RABBITMQ_DIST_PORT=", distPort),
@@ -104,34 +106,21 @@ func newNode() (*node, error) {
 		"RABBITMQ_LOG_BASE=" + filepath.Join(dir, "log"),
 		"RABBITMQ_PID_FILE=" + filepath.Join(dir, "pid"),
 	}
-	// A node starts epmd when there is none, and leaves it behind: started here, it can be stopped.
-	n.epmd = exec.Command(program("epmd"), "-port", fmt.Sprint(epmdPort), "-address", "127.0.0.1")
-	n.epmd.SysProcAttr = ownGroup()
-	if err := n.epmd.Start(); err != nil {
-		return nil, err
-	}
-	return n, n.start()
+	return n, nil
 }
 
-func (n *node) start() error {
-	log, err := os.OpenFile(filepath.Join(n.dir, "console.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// startEpmd starts what tells nodes of each other. A node starts one when there is none, and leaves it behind.
+func startEpmd(port int) (*guarded, error) {
+	dir, err := os.MkdirTemp("", "rabbitmq-faults-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer log.Close()
-	// Erlang reserves memory for every file it might open: gigabytes where the limit is a container's 2^30.
-	n.server = exec.Command("sh", "-c", `ulimit -Sn 65536 2>/dev/null; exec "$0"`, program("rabbitmq-server"))
-	n.server.Env, n.server.Stdout, n.server.Stderr, n.server.SysProcAttr = n.environment, log, log, ownGroup()
-	if err := n.server.Start(); err != nil {
-		return err
-	}
-	server, ended := n.server, make(chan struct{})
-	n.ended = ended
-	go func() {
-		defer close(ended)
-		_ = server.Wait()
-	}()
-	return nil
+	return startGuarded(dir, os.Environ(), program("epmd"), "-port", fmt.Sprint(port), "-address", "127.0.0.1")
+}
+
+func (n *node) start() (err error) {
+	n.server, err = startGuarded(n.dir, n.environment, program("rabbitmq-server"))
+	return err
 }
 
 // await waits until the node takes connections.
@@ -147,34 +136,35 @@ func (n *node) await(t *testing.T) {
 }
 
 // kill ends the node as the loss of its machine would.
-func (n *node) kill(t *testing.T) {
-	t.Helper()
-	require.NoError(t, syscall.Kill(-n.server.Process.Pid, syscall.SIGKILL))
-	<-n.ended
-}
+func (n *node) kill() { n.server.kill() }
 
 // ctl runs rabbitmqctl.
 func (n *node) ctl(t *testing.T, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	output, err := n.run(args...)
+	require.NoError(t, err, "rabbitmqctl %s: %s", strings.Join(args, " "), output)
+}
+
+// run is ctl for the time after a test.
+func (n *node) run(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program("rabbitmqctl"), args...)
 	command.Env = n.environment
 	output, err := command.CombinedOutput()
-	require.NoError(t, err, "rabbitmqctl %s: %s", strings.Join(args, " "), bytes.TrimSpace(output))
+	return string(bytes.TrimSpace(output)), err
 }
 
 // stop ends the node for good.
 func (n *node) stop() {
-	_ = syscall.Kill(-n.server.Process.Pid, syscall.SIGKILL)
-	<-n.ended
-	_ = syscall.Kill(-n.epmd.Process.Pid, syscall.SIGKILL)
-	_ = n.epmd.Wait()
-	_ = os.RemoveAll(n.dir)
+	if n.server != nil {
+		n.server.remove()
+	}
+	if n.epmd != nil {
+		n.epmd.remove()
+	}
+	_ = os.RemoveAll(n.dir) // where it was killed before
 }
-
-// ownGroup lets a process be killed with its children, and dies with the tests.
-func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // freePort is below the range that systems give to outgoing connections, so that none of these takes it meanwhile.
 func freePort() int {

@@ -25,6 +25,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 // workerVariable, in the environment, makes a worker of the test program; it holds its assignment.
@@ -39,21 +40,27 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	services.RunInParallel(32) // most of them wait for a node
 	status := m.Run()
-	if sharedNode != nil {
-		sharedNode.stop()
+	for _, node := range []*lent{shared, disturbed, laden} {
+		node.stop()
 	}
 	os.Exit(status)
 }
 
 // An assignment is what a worker process needs to know.
-type assignment struct{ URL, Queue, Record string }
+type assignment struct {
+	URL, Queue, Record string
+	// CustomQueue is the worker's own queue, where that is not Queue.
+	CustomQueue string
+}
 
 func configOf(url, queue string) *config.Config {
 	return &config.Config{
-		Broker:        url,
-		DefaultQueue:  queue,
-		NoUnixSignals: true,
+		Broker:                  url,
+		MultipleBrokerSeparator: ";", // of the addresses of a cluster
+		DefaultQueue:            queue,
+		NoUnixSignals:           true,
 		AMQP: &config.AMQPConfig{
 			Exchange: queue, ExchangeType: "direct", BindingKey: queue + "-key", PrefetchCount: 20,
 		},
@@ -85,7 +92,7 @@ func runWorker(text string) error {
 		return err
 	}
 	server := newServer(configOf(a.URL, a.Queue),
-		amqpadapter.WithMaxAttempts(5), amqpadapter.WithPauses(50*time.Millisecond, time.Second))
+		amqpadapter.WithMaxAttempts(5), amqpadapter.WithBackoff(50*time.Millisecond, time.Second))
 	err = server.RegisterTasks(map[string]any{
 		"record": func(id string) error {
 			_, err := fmt.Fprintln(record, id)
@@ -97,7 +104,7 @@ func runWorker(text string) error {
 	if err != nil {
 		return err
 	}
-	worker := server.NewWorker("faults", 8)
+	worker := server.NewCustomQueueWorker("faults", 8, a.CustomQueue)
 	ended := make(chan error, 1)
 	worker.LaunchAsync(ended)
 	_, _ = io.Copy(io.Discard, os.Stdin)
@@ -119,7 +126,13 @@ type crew struct {
 
 func hire(t *testing.T, n *node, queue string, workers int) *crew {
 	t.Helper()
-	c := &crew{a: assignment{URL: n.url, Queue: queue}, dir: t.TempDir()}
+	return hireFor(t, n, queue, "", workers)
+}
+
+// hireFor hires workers of a custom queue.
+func hireFor(t *testing.T, n *node, queue, customQueue string, workers int) *crew {
+	t.Helper()
+	c := &crew{a: assignment{URL: n.url, Queue: queue, CustomQueue: customQueue}, dir: t.TempDir()}
 	for i := range workers {
 		c.workers, c.stdins = append(c.workers, nil), append(c.stdins, nil)
 		require.NoError(t, c.begin(i))
@@ -217,9 +230,12 @@ func (c *crew) awaits(t *testing.T, ids []string) {
 	t.Logf("%d tasks done, %d of them more than once", len(ids), again)
 }
 
-// waitFor is for conditions that are dear to find out.
-func waitFor(condition func() bool) bool {
-	deadline := time.After(time.Minute)
+// waitFor is for conditions that are dear to find out. What RabbitMQ itself tries again only after three minutes, unless
+// passOnAgain is set, must not satisfy them.
+func waitFor(condition func() bool) bool { return waitAtMost(2*time.Minute, condition) }
+
+func waitAtMost(longest time.Duration, condition func() bool) bool {
+	deadline := time.After(longest)
 	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
 	for {

@@ -13,7 +13,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
-const chains = 5000
+const chains = 3000
 
 func TestKilledWorkersLoseNoTask(t *testing.T) {
 	const kills = 20
@@ -89,9 +89,10 @@ func TestPoisonGoesToTheDeadLettersAndAllElseIsDone(t *testing.T) {
 		poisons = 1000
 		killers = 2
 	)
+	// A worker that is only slow must not be taken for dead: its killer would kill another one too.
+	t.Setenv(heartbeatVariable, "3s")
 	s := startServer(t)
 	r := newRun(t, s)
-	ctx := context.Background()
 	want := make(map[string]bool)
 	for i := range poisons {
 		for chain := range chains / poisons {
@@ -103,25 +104,30 @@ func TestPoisonGoesToTheDeadLettersAndAllElseIsDone(t *testing.T) {
 	f := launchFleet(t, s, 3)
 	r.awaitAll()
 
-	letters := redisadapter.NewDeadLetters(r.client, deadLettersKey)
-	buried := func() map[string]bool {
-		found := make(map[string]bool)
-		list, err := letters.List(ctx, "", 10*poisons)
-		require.NoError(t, err)
-		for _, letter := range list {
-			if letter.Signature != nil {
-				found[letter.Signature.UUID] = true
-			} else {
-				found[string(letter.Message)] = true
-			}
-		}
-		return found
-	}
-	eventually(t, func() bool { return len(buried()) >= poisons }, func() string {
-		return fmt.Sprintf("%d of %d poisons are in the dead letters", len(buried()), poisons)
+	eventually(t, func() bool { return len(r.deadLettered()) >= poisons }, func() string {
+		return fmt.Sprintf("%d of %d poisons are in the dead letters", len(r.deadLettered()), poisons)
 	})
-	require.Equal(t, want, buried())
-	require.Equal(t, killers*deliveryLimit, f.died(), "each killer kills as many workers as it may, and nothing else does")
+	require.Equal(t, want, r.deadLettered())
+	// A killer goes to the dead letters when deliveryLimit workers have died that had it. Two of them die with one worker
+	// only while one of the two does not run apart, which it does once two workers have died of it: twice at most.
+	const deaths, shared = killers * deliveryLimit, 2
+	require.LessOrEqual(t, f.died(), deaths, "no killer is tried more often, and nothing else kills workers")
+	require.GreaterOrEqual(t, f.died(), deaths-shared, "no killer is given up earlier")
+}
+
+// deadLettered returns what the dead letters have, as sendPoison does.
+func (r *run) deadLettered() map[string]bool {
+	r.t.Helper()
+	found := make(map[string]bool)
+	for letter, err := range redisadapter.NewDeadLetters(r.client, deadLettersKey).All(context.Background()) {
+		require.NoError(r.t, err)
+		if letter.Task != nil {
+			found[letter.UUID] = true
+		} else {
+			found[string(letter.Body)] = true
+		}
+	}
+	return found
 }
 
 // sendPoison sends a message that no worker can do, and returns by what to know it.

@@ -15,10 +15,10 @@ import (
 
 // fleet is a number of worker processes, each of which is replaced when it dies.
 type fleet struct {
-	t       *testing.T
-	address string
-	logs    string
-	watch   sync.WaitGroup
+	t      *testing.T
+	server *server
+	logs   string
+	watch  sync.WaitGroup
 
 	mu       sync.Mutex
 	workers  []*workerProcess
@@ -33,7 +33,7 @@ type workerProcess struct {
 
 func launchFleet(t *testing.T, s *server, size int) *fleet {
 	t.Helper()
-	f := &fleet{t: t, address: s.address, logs: t.TempDir()}
+	f := &fleet{t: t, server: s, logs: t.TempDir()}
 	t.Cleanup(f.quit)
 	for i := range size {
 		f.workers = append(f.workers, nil)
@@ -51,7 +51,8 @@ func (f *fleet) launch(place, generation int) {
 	require.NoError(f.t, err)
 	defer func() { _ = log.Close() }()
 	command := exec.Command(executable)
-	command.Env = append(os.Environ(), workerVariable+"="+f.address)
+	command.Env = append(os.Environ(), workerVariable+"="+f.server.address,
+		backendVariable+"="+f.server.backendServer().address)
 	command.Stdout, command.Stderr = log, log
 	input, err := command.StdinPipe()
 	require.NoError(f.t, err)

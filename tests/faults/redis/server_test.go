@@ -13,6 +13,8 @@ import (
 
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 // guard runs redis-server for as long as its own input is open, then kills it: no server outlives the tests.
@@ -25,24 +27,55 @@ kill -9 $server
 wait
 `
 
-// server is a redis-server of ours, which keeps every write that it has confirmed.
+// server is a redis-server of ours. It keeps every write that it has confirmed, unless it is started otherwise.
 type server struct {
 	t       *testing.T
 	address string
 	dir     string
 	command *exec.Cmd
 	input   io.Closer
+	// backend keeps the results of tasks whose broker is on this server; nil is this one.
+	backend *server
+	// fsync is Redis' appendfsync.
+	fsync string
+	// env is added to its environment.
+	env []string
+}
+
+// startServers starts a server for the broker and one for the result backend.
+func startServers(t *testing.T) *server {
+	t.Helper()
+	s := startServer(t)
+	s.backend = startServer(t)
+	return s
+}
+
+func (s *server) backendServer() *server {
+	if s.backend == nil {
+		return s
+	}
+	return s.backend
 }
 
 func startServer(t *testing.T) *server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no redis-server in PATH: this test starts its own")
-		}
-		t.Skip("no redis-server in PATH: this test starts its own")
-	}
-	s := &server{t: t, address: freeAddress(t), dir: t.TempDir()}
+	return startServerThatSyncs(t, "always")
+}
+
+func startServerThatSyncs(t *testing.T, fsync string) *server {
+	t.Helper()
+	return launchServer(t, &server{fsync: fsync})
+}
+
+func startServerIn(t *testing.T, env ...string) *server {
+	t.Helper()
+	return launchServer(t, &server{fsync: "always", env: env})
+}
+
+func launchServer(t *testing.T, s *server) *server {
+	t.Helper()
+	services.Program(t, "redis-server") // one that runs already does not do: these tests kill theirs
+	s.t, s.address, s.dir = t, freeAddress(t), t.TempDir()
 	require.NoError(t, s.start())
 	t.Cleanup(s.kill)
 	return s
@@ -63,8 +96,9 @@ func (s *server) start() error {
 		return err
 	}
 	s.command = exec.Command("sh", "-c", guard, "guard", "--port", port, "--bind", "127.0.0.1", "--dir", s.dir,
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "")
+		"--appendonly", "yes", "--appendfsync", s.fsync, "--save", "")
 	s.command.Dir = s.dir
+	s.command.Env = append(os.Environ(), s.env...)
 	if s.input, err = s.command.StdinPipe(); err != nil {
 		return err
 	}
@@ -73,7 +107,7 @@ func (s *server) start() error {
 	}
 	client := redis.NewClient(&redis.Options{Addr: s.address})
 	defer func() { _ = client.Close() }()
-	for deadline := time.Now().Add(patience); ; time.Sleep(tick) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(tick) {
 		err := client.Ping(context.Background()).Err()
 		if err == nil {
 			return nil

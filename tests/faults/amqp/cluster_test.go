@@ -1,0 +1,112 @@
+package amqp_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/stretchr/testify/require"
+)
+
+// clusterConfiguration is that of nodes that find each other.
+func clusterConfiguration(nodes []*node) string {
+	lines := []string{"log.console = true", "log.file = false", "cluster_formation.peer_discovery_backend = classic_config"}
+	for i, n := range nodes {
+		lines = append(lines, fmt.Sprintf("cluster_formation.classic_config.nodes.%d = %s", i+1, n.name))
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// newCluster starts three nodes, with a virtual host whose queues are quorum queues, and returns them and their common
+// address.
+func newCluster(t *testing.T) (nodes []*node, entry *node) {
+	t.Helper()
+	needPrograms(t)
+	take(t, working)
+	port := freePort()
+	epmd, err := startEpmd(port)
+	require.NoError(t, err)
+	t.Cleanup(epmd.remove)
+	var urls []string
+	for i := range 3 {
+		n, err := prepareNode(fmt.Sprint("cluster-", i), port, passOnAgain)
+		require.NoError(t, err)
+		nodes, urls = append(nodes, n), append(urls, n.url+"quorum")
+	}
+	for _, n := range nodes {
+		n.write(t, "rabbitmq.conf", []byte(clusterConfiguration(nodes)))
+		require.NoError(t, n.start())
+		t.Cleanup(n.stop)
+		n.await(t) // the first makes the cluster, the others join it
+	}
+	nodes[0].ctl(t, "add_vhost", "quorum", "--default-queue-type", "quorum")
+	nodes[0].ctl(t, "set_permissions", "-p", "quorum", "guest", ".*", ".*", ".*")
+	return nodes, &node{url: strings.Join(urls, ";")}
+}
+
+// produceMixed sends tasks of which a third come later, and another third are followed by another task.
+func produceMixed(t *testing.T, entry *node, queue string, many int) *producer {
+	p := newProducer(t, entry, queue)
+	record := func(id string) *tasks.Signature {
+		return &tasks.Signature{UUID: id, Name: "record", Args: []tasks.Arg{{Type: "string", Value: id}}}
+	}
+	p.produce(t, many, func(id string) error {
+		s := record(id)
+		switch id[len(id)-1] % 3 {
+		case 1:
+			eta := time.Now().Add(2 * time.Second)
+			s.ETA = &eta
+		case 2:
+			s.OnSuccess = []*tasks.Signature{record(id + "-next")}
+		}
+		return p.server.GetBroker().Publish(context.Background(), s)
+	})
+	for _, id := range p.ids {
+		if id[len(id)-1]%3 == 2 {
+			p.ids = append(p.ids, id+"-next")
+		}
+	}
+	return p
+}
+
+func TestClusterLosesNoTask(t *testing.T) {
+	t.Parallel()
+	nodes, entry := newCluster(t)
+	t.Run("when one node is killed and another restarted", func(t *testing.T) {
+		const many = 10_000
+		queue := "faults-" + rand.Text()
+		c := hire(t, entry, queue, workers)
+		p := produceMixed(t, entry, queue, many)
+		confirmed := func(part int) func() bool {
+			return func() bool { return p.confirmed.Load() >= int64(part*many/4) }
+		}
+		require.True(t, waitFor(confirmed(1)))
+		nodes[0].kill() // the one that all are connected to
+		killed, before := time.Now(), len(c.done(t))
+		require.True(t, waitFor(func() bool { return len(c.done(t)) > before+100 }))
+		require.Less(t, time.Since(killed), 30*time.Second, "work goes on")
+		require.True(t, waitFor(confirmed(2)))
+		require.NoError(t, nodes[0].start())
+		nodes[0].await(t)
+		require.True(t, waitFor(confirmed(3)))
+		nodes[2].ctl(t, "stop_app")
+		nodes[2].ctl(t, "start_app")
+		c.awaits(t, p.wait())
+	})
+	t.Run("when all nodes are restarted in turn", func(t *testing.T) {
+		const many = 4000
+		queue := "faults-" + rand.Text()
+		c := hire(t, entry, queue, workers)
+		p := produceMixed(t, entry, queue, many)
+		for i, n := range nodes {
+			require.True(t, waitFor(func() bool { return p.confirmed.Load() >= int64((i+1)*many/4) }))
+			n.ctl(t, "stop_app")
+			n.ctl(t, "start_app")
+		}
+		c.awaits(t, p.wait())
+	})
+}
