@@ -16,7 +16,14 @@ import (
 func heldSite(t *testing.T) (*site, *adaptertest.Network) {
 	network := adaptertest.NewNetwork()
 	s := newSite(t, &redis.Options{Addr: miniredis.RunT(t).Addr(), Dialer: network.Dial, ReadTimeout: time.Hour})
-	t.Cleanup(network.Release)
+	t.Cleanup(func() {
+		network.Release()
+		// The rest of a worker that has stopped ends now. Until then the client cannot be closed without an error.
+		eventually(t, func() bool {
+			connections := s.client.PoolStats()
+			return connections.TotalConns == connections.IdleConns
+		})
+	})
 	return s, network
 }
 
