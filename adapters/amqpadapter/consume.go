@@ -61,10 +61,10 @@ func newConsumer(b *broker, worker *lifecycle.Worker, tag string, concurrency in
 
 // run consumes until the worker is stopped. It returns an error where it cannot begin.
 func (c *consumer) run() error {
+	defer c.pauses.close()
 	defer c.tasks.Wait()
 	s, err := c.open()
 	if err != nil {
-		c.pauses.close()
 		return err
 	}
 	c.worker.Started()
@@ -150,7 +150,7 @@ func (c *consumer) subscribe(ctx context.Context, channel *amqp.Channel) (*sessi
 			return nil, err
 		}
 	}
-	c.pauses.firstLook()
+	_ = c.pauses.look() // a worker that cannot find out works
 	if c.pauses.isPaused() {
 		return s, nil
 	}
@@ -162,8 +162,12 @@ func (c *consumer) subscribeTo(s *session) (err error) {
 	if s.again, err = c.subscription(s.channel, c.queue+redeliveredSuffix, c.tag+redeliveredSuffix, c.prefetchAgain()); err != nil {
 		return err
 	}
-	s.first, err = c.subscription(s.channel, c.queue, c.tag, c.prefetch)
-	return err
+	if s.first, err = c.subscription(s.channel, c.queue, c.tag, c.prefetch); err != nil {
+		return err
+	}
+	// Who has paused the queue since the last look has found no consumer to wait for.
+	_ = c.pauses.look()
+	return nil
 }
 
 // prefetchAgain is that of tasks which come again: no more than can run. One that is only handed out to a worker that is

@@ -36,10 +36,9 @@ type pauseWatch struct {
 	logger   *slog.Logger
 	stopping context.Context
 
-	first sync.Once
-	// channel, began and err are those of the last look, which is made by one goroutine at a time.
+	// looking guards channel and err, which are those of the last look.
+	looking sync.Mutex
 	channel *amqp.Channel
-	began   delivery.Moment
 	err     error
 
 	mu     sync.Mutex
@@ -102,52 +101,59 @@ func (w *pauseWatch) note(messages int) {
 	w.paused = !w.paused
 }
 
-// firstLook finds out whether the queue is paused, once, before the worker takes its first task. That it cannot is no
-// reason not to work.
-func (w *pauseWatch) firstLook() { w.first.Do(func() { w.err = w.look() }) }
-
-// run looks until the worker is stopped, after firstLook. Where the user may not declare the queue it ends: it would
-// only fill RabbitMQ's log.
+// run looks until the worker is stopped. Where the user may not declare the queue it ends.
 func (w *pauseWatch) run() {
 	part := "watch queue " + w.queue + pauseSuffix
 	defer w.outage.Over(part) // nobody else ends an outage of this part
-	defer w.close()
-	for failures := 0; !isForbidden(w.err); w.err = w.look() {
-		if w.stopping.Err() != nil {
+	for failures := 0; ; {
+		began := w.outage.Begin()
+		err := w.look()
+		switch {
+		case w.stopping.Err() != nil:
 			return // it has cut the look short, which is no outage
+		case isForbidden(err):
+			w.logger.Info("queue cannot be paused: the user may not declare the queue that says so",
+				"queue", w.queue, "needed", w.queue+pauseSuffix)
+			return
 		}
-		w.outage.Note(part, w.began, w.err)
-		if failures++; w.err == nil {
+		w.outage.Note(part, began, err)
+		if failures++; err == nil {
 			failures = 0
 		}
 		if !backoff.Sleep(w.stopping, max(pauseInterval, reconnect.Pause(failures))) {
 			return
 		}
 	}
-	w.logger.Info("queue cannot be paused: the user may not declare the queue that says so",
-		"queue", w.queue, "needed", w.queue+pauseSuffix)
 }
 
-// look asks how many messages say that the queue is paused, on a channel that only it uses: an error closes it.
+// look asks how many messages say that the queue is paused, on a channel that only it uses: an error closes it. Where
+// the user may not declare the queue it asks once: it would only fill RabbitMQ's log.
 func (w *pauseWatch) look() error {
-	w.began = w.outage.Begin()
+	w.looking.Lock()
+	defer w.looking.Unlock()
+	if isForbidden(w.err) {
+		return w.err
+	}
+	if w.err = w.ask(); w.err != nil {
+		w.hangUp()
+	}
+	return w.err
+}
+
+func (w *pauseWatch) ask() error {
 	if w.channel == nil {
 		if err := w.open(); err != nil {
 			return err
 		}
 	}
 	channel := w.channel
-	err := waitFor(w.stopping, func() error {
+	return waitFor(w.stopping, func() error {
 		found, err := channel.QueueDeclarePassive(w.queue+pauseSuffix, true, false, false, false, nil)
 		if err == nil {
 			w.note(found.Messages)
 		}
 		return err
 	})
-	if err != nil {
-		w.close()
-	}
-	return err
 }
 
 func (w *pauseWatch) open() (err error) {
@@ -158,7 +164,14 @@ func (w *pauseWatch) open() (err error) {
 	return err
 }
 
+// close must follow the last look.
 func (w *pauseWatch) close() {
+	w.looking.Lock()
+	defer w.looking.Unlock()
+	w.hangUp()
+}
+
+func (w *pauseWatch) hangUp() {
 	if w.channel != nil {
 		w.conn.close(w.channel)
 		w.channel = nil
