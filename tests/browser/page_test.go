@@ -2,6 +2,7 @@ package browser
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,33 @@ func TestTasksAndLettersAreActedOnOneByOne(t *testing.T) {
 	q := queueOf(t, source, "orders")
 	if q.Waiting != 133 || q.Delayed != 0 || q.Dead != inspecttest.Letters-2 {
 		t.Errorf("the queue has %+v", q)
+	}
+}
+
+// What the page shows may be gone by then: the browser would report an error.
+func TestPageIsNotFetchedAgainWhileAnActionIsOnItsWay(t *testing.T) {
+	b := open(t, []inspect.Source{filled(t)})
+	b.visit("redis/letter?queue=orders&letter=letter-4")
+	fetched := evaluate[[]int](b, `(() => {
+		let fetched = 0, aborted = 0;
+		window.fetch = (_, { signal }) => {
+			fetched++;
+			signal.addEventListener("abort", () => aborted++);
+			return new Promise((_, reject) => signal.addEventListener("abort", reject));
+		};
+		loading = false;
+		load();
+		const submit = () => document.querySelector("form[method=post]").dispatchEvent(new Event("submit", { bubbles: true }));
+		submit();
+		loading = false;
+		load();
+		const meanwhile = fetched;
+		window.dispatchEvent(new Event("pageshow"));
+		load();
+		return [aborted, meanwhile, fetched];
+	})()`)
+	if want := []int{1, 1, 2}; !slices.Equal(fetched, want) {
+		t.Errorf("aborted, fetched meanwhile, and after: %v, want %v", fetched, want)
 	}
 }
 

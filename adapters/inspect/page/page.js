@@ -7,6 +7,8 @@ const connection = document.getElementById("connection");
 let source = null;
 let loading = false;
 let again = false;
+let request = new AbortController();
+let leaving = false; // a form is on its way, after which what this page shows may be gone
 
 function say(text) {
   if (connection && connection.textContent !== text) connection.textContent = text;
@@ -41,14 +43,15 @@ function restore(live, kept) {
 }
 
 async function load() {
+  if (leaving) return;
   if (loading) { again = true; return; }
   loading = true;
   try {
-    const response = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error" });
+    const response = await fetch(location.href, { headers: { "X-Live": "1" }, redirect: "error", signal: request.signal });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     show(page);
   } catch {
-    say("Not connected");
+    if (!leaving) say("Not connected");
   }
   loading = false;
   if (again) { again = false; load(); }
@@ -76,6 +79,16 @@ function open() {
   source.addEventListener("error", () => say("Not connected"));
   source.addEventListener("changed", load);
 }
+
+document.addEventListener("submit", () => {
+  leaving = true;
+  request.abort();
+});
+
+window.addEventListener("pageshow", () => { // also where the reader has come back to it
+  leaving = false;
+  request = new AbortController();
+});
 
 if (url) {
   document.addEventListener("visibilitychange", () => {
