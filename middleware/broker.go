@@ -3,6 +3,8 @@ package middleware
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2/brokers/eager"
@@ -17,6 +19,7 @@ type broker struct {
 	m        *Middleware
 	stopping context.Context
 	stop     context.CancelFunc
+	naming   sync.Mutex
 }
 
 // eagerBroker is a broker that runs tasks in place. Machinery finds that out by a type assertion, so only a decorator
@@ -47,8 +50,14 @@ func (m *Middleware) checkBroker() error {
 	return nil
 }
 
-// SetRegisteredTaskNames looks for tasks that only the middleware can call.
+// SetRegisteredTaskNames looks for tasks that only the middleware can call. It adds those that the server has by now: of
+// two tasks that are registered at the same time Machinery may hand over the names of before the other one last.
 func (b *broker) SetRegisteredTaskNames(names []string) {
+	b.naming.Lock()
+	defer b.naming.Unlock()
+	names = slices.Concat(names, b.m.server.GetRegisteredTaskNames())
+	slices.Sort(names)
+	names = slices.Compact(names)
 	findSlips(b.m, names)
 	b.Broker.SetRegisteredTaskNames(names)
 }

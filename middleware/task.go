@@ -66,7 +66,8 @@ func Params(names ...string) TaskOption {
 // types, and nil. An error callback (OnError) may take an error first, which is a *TaskError.
 //
 // It returns an error that names the parameter or result whose type cannot travel, envelope.ErrUnregistered or
-// envelope.ErrUnsupported, and that of Registry.Err. Types must be registered before the tasks that use them.
+// envelope.ErrUnsupported, and that of Registry.Err. Types must be registered before the tasks that use them. Several
+// goroutines may register tasks at a time.
 func (m *Middleware) RegisterTask(name string, fn any, opts ...TaskOption) error {
 	t, err := m.newTask(name, fn, opts)
 	if err != nil {
