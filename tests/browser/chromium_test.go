@@ -144,10 +144,10 @@ func (b *tab) await(expression string) {
 	}
 }
 
-// awaitText waits until the page has a text.
+// awaitText waits until a page that has loaded has a text.
 func (b *tab) awaitText(text string) {
 	b.t.Helper()
-	b.await(fmt.Sprintf("document.querySelector('main')?.innerText.includes(%q)", text))
+	b.await(fmt.Sprintf("document.readyState === 'complete' && document.querySelector('main')?.innerText.includes(%q)", text))
 }
 
 // text returns what can be read on the page.
