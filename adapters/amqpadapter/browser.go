@@ -10,10 +10,8 @@ import (
 // browser looks into queues on a channel of its own. What it takes out and does not acknowledge goes back to its old
 // place when the browser is closed.
 type browser struct {
-	channel *amqp.Channel
-	// calling lets one call at a time use the channel: one that nobody waits for any more goes on.
-	calling mutex
-	closed  func()
+	*callChannel
+	closed func()
 	// queue is where messages were taken from.
 	queue string
 }
@@ -63,7 +61,7 @@ func (b *browser) count(ctx context.Context, queue string) (int, error) {
 func (b *browser) declared(ctx context.Context, queue string) (amqp.Queue, error) {
 	var found amqp.Queue
 	err := b.call(ctx, func() (err error) {
-		found, err = b.channel.QueueDeclarePassive(queue, true, false, false, false, nil)
+		found, err = b.QueueDeclarePassive(queue, true, false, false, false, nil)
 		return err
 	})
 	if err != nil {
@@ -76,7 +74,7 @@ func (b *browser) get(ctx context.Context, queue string) (amqp.Delivery, bool, e
 	var d amqp.Delivery
 	var ok bool
 	err := b.call(ctx, func() (err error) {
-		d, ok, err = b.channel.Get(queue, false)
+		d, ok, err = b.Get(queue, false)
 		return err
 	})
 	if err != nil {
@@ -85,22 +83,10 @@ func (b *browser) get(ctx context.Context, queue string) (amqp.Delivery, bool, e
 	return d, ok, nil
 }
 
-// call waits for what do asks RabbitMQ until ctx ends. What do writes may be read only where call returns no error.
-func (b *browser) call(ctx context.Context, do func() error) error {
-	return waitFor(ctx, func() error {
-		_ = b.calling.lock(context.Background())
-		defer b.calling.unlock()
-		return do()
-	})
-}
-
 func (b *browser) close(ctx context.Context) {
 	_ = b.call(ctx, func() error {
 		defer b.closed()
-		if b.channel == nil {
-			return nil
-		}
-		defer func() { _ = b.channel.Close() }()
+		defer func() { _ = b.Close() }()
 		return b.putBack()
 	})
 }
@@ -111,9 +97,9 @@ func (b *browser) putBack() error {
 	if b.queue == "" {
 		return nil
 	}
-	if err := b.channel.Nack(0, true, true); err != nil { // 0 stands for all
+	if err := b.Nack(0, true, true); err != nil { // 0 stands for all
 		return err
 	}
-	_, err := b.channel.QueueDeclarePassive(b.queue, true, false, false, false, nil) // answered after what was sent before
+	_, err := b.QueueDeclarePassive(b.queue, true, false, false, false, nil) // answered after what was sent before
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -114,7 +113,7 @@ func (c *consumer) part() string { return "consume from queue " + c.queue }
 
 // A session is what one channel delivers.
 type session struct {
-	channel *amqp.Channel
+	channel *callChannel
 	// first are tasks from the queue, again those that came a second time; nil while the queue is paused.
 	first, again <-chan amqp.Delivery
 	// over is true when the deliveries have ended without being told to.
@@ -143,7 +142,7 @@ func (c *consumer) open() (*session, error) {
 	return s, nil
 }
 
-func (c *consumer) subscribe(ctx context.Context, channel *amqp.Channel) (*session, error) {
+func (c *consumer) subscribe(ctx context.Context, channel *callChannel) (*session, error) {
 	s := &session{channel: channel, closed: channel.NotifyClose(make(chan *amqp.Error, 1))}
 	for _, need := range c.topology.forConsuming(c.queue) {
 		if err := c.conn.declare(ctx, need); err != nil {
@@ -159,10 +158,12 @@ func (c *consumer) subscribe(ctx context.Context, channel *amqp.Channel) (*sessi
 
 // subscribeTo has tasks delivered.
 func (c *consumer) subscribeTo(s *session) (err error) {
-	if s.again, err = c.subscription(s.channel, c.queue+redeliveredSuffix, c.tag+redeliveredSuffix, c.prefetchAgain()); err != nil {
+	again := subscription{c.queue + redeliveredSuffix, c.tag + redeliveredSuffix, c.prefetchAgain(), c.arguments}
+	if s.again, err = s.channel.subscribe(c.stopping, again); err != nil {
 		return err
 	}
-	if s.first, err = c.subscription(s.channel, c.queue, c.tag, c.prefetch); err != nil {
+	first := subscription{c.queue, c.tag, c.prefetch, c.arguments}
+	if s.first, err = s.channel.subscribe(c.stopping, first); err != nil {
 		return err
 	}
 	// Who has paused the queue since the last look has found no consumer to wait for.
@@ -177,18 +178,6 @@ func (c *consumer) prefetchAgain() int {
 		return c.prefetch
 	}
 	return cap(c.running)
-}
-
-// subscription has one queue delivered. The prefetch count of a channel holds for the consumers that come after it.
-func (c *consumer) subscription(channel *amqp.Channel, queue, tag string, prefetch int) (<-chan amqp.Delivery, error) {
-	if err := channel.Qos(prefetch, 0, false); err != nil {
-		return nil, fmt.Errorf("prefetch count: %w", err)
-	}
-	deliveries, err := channel.Consume(queue, tag, false, false, false, false, c.arguments)
-	if err != nil {
-		return nil, fmt.Errorf("consume queue %q: %w", queue, err)
-	}
-	return deliveries, nil
 }
 
 // consume hands out what comes, until the worker is stopped, the queue is paused or the channel is gone; it returns the
@@ -219,7 +208,7 @@ func (c *consumer) consume(s *session) error {
 func (c *consumer) cancel(s *session) error {
 	ctx, done := lifecycle.WithGrace(context.Background(), c.stopping, c.stopTimeout)
 	defer done()
-	return waitFor(ctx, func() error {
+	return s.channel.call(ctx, func() error {
 		return errors.Join(s.channel.Cancel(c.tag, false), s.channel.Cancel(c.tag+redeliveredSuffix, false))
 	})
 }

@@ -15,7 +15,7 @@ type consumeConn struct {
 	// connecting guards what follows.
 	connecting mutex
 	connection *connection
-	channels   int
+	channels   int // and what declares on one of its own
 }
 
 func newConsumeConn(e endpoint) *consumeConn {
@@ -23,7 +23,21 @@ func newConsumeConn(e endpoint) *consumeConn {
 }
 
 // open opens a channel, and the connection where that is needed. close must follow.
-func (c *consumeConn) open(ctx context.Context) (*amqp.Channel, error) {
+func (c *consumeConn) open(ctx context.Context) (*callChannel, error) {
+	connection, err := c.join(ctx)
+	if err != nil {
+		return nil, err
+	}
+	channel, err := obtain(ctx, connection.Channel, func(late *amqp.Channel) { _ = late.Close() })
+	if err != nil {
+		c.leave()
+		return nil, err
+	}
+	return newCallChannel(channel), nil
+}
+
+// join returns the connection, opened where that is needed. leave must follow.
+func (c *consumeConn) join(ctx context.Context) (*connection, error) {
 	if err := c.connecting.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -35,20 +49,12 @@ func (c *consumeConn) open(ctx context.Context) (*amqp.Channel, error) {
 		}
 		c.connection = connection
 	}
-	channel, err := c.connection.Channel()
-	if err != nil {
-		return nil, err
-	}
 	c.channels++
-	return channel, nil
+	return c.connection, nil
 }
 
-// close closes a channel, and the connection with the last one. It waits only so long for a RabbitMQ that does not
-// answer.
-func (c *consumeConn) close(channel *amqp.Channel) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
-	_ = waitFor(ctx, channel.Close)
+// leave closes the connection with the last channel.
+func (c *consumeConn) leave() {
 	_ = c.connecting.lock(context.Background())
 	defer c.connecting.unlock()
 	c.channels--
@@ -58,16 +64,33 @@ func (c *consumeConn) close(channel *amqp.Channel) {
 	}
 }
 
+// close closes a channel. It waits only so long for a RabbitMQ that does not answer.
+func (c *consumeConn) close(channel *callChannel) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = channel.call(ctx, channel.Close)
+	c.leave()
+}
+
 // declare declares on a channel of its own.
 func (c *consumeConn) declare(ctx context.Context, d declaration) error {
-	channel, err := c.open(ctx)
+	connection, err := c.join(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.close(channel)
-	err = d.declare(channel)
+	defer c.leave()
+	err = waitFor(ctx, func() error { return declareOn(connection, d) })
 	if other, ok := errors.AsType[instead](err); ok {
 		return c.declare(ctx, other.declaration)
 	}
 	return err
+}
+
+func declareOn(connection *connection, d declaration) error {
+	channel, err := connection.Channel()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = channel.Close() }()
+	return d.declare(channel)
 }

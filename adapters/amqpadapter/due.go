@@ -138,16 +138,13 @@ func (f *forwarder) forwardAll(started func()) error {
 	}
 }
 
-func (f *forwarder) subscribe(channel *amqp.Channel) (<-chan amqp.Delivery, error) {
+func (f *forwarder) subscribe(channel *callChannel) (<-chan amqp.Delivery, error) {
 	for _, need := range append(f.topology.due(), f.topology.directToExchange(), f.topology.levels()) {
 		if err := f.conn.declare(f.stopping, need); err != nil {
 			return nil, err
 		}
 	}
-	if err := channel.Qos(maxForwarding, 0, false); err != nil {
-		return nil, err
-	}
-	return channel.Consume(f.topology.dueName(), "", false, false, false, false, nil)
+	return channel.subscribe(f.stopping, subscription{queue: f.topology.dueName(), prefetch: maxForwarding})
 }
 
 // forward returns when the message is where it is for or in the levels again, or when others have it.

@@ -33,3 +33,30 @@ func waitFor(ctx context.Context, do func() error) error {
 		return context.Cause(ctx)
 	}
 }
+
+// obtain calls get, which knows no context, and stops waiting for what it returns when ctx ends. What comes after that
+// is given back. get ends by itself at the latest when its connection does.
+func obtain[T any](ctx context.Context, get func() (T, error), giveBack func(T)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer)
+	go func() {
+		value, err := get()
+		select {
+		case answers <- answer{value, err}:
+		case <-ctx.Done():
+			if err == nil {
+				giveBack(value)
+			}
+		}
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}

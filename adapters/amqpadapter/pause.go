@@ -38,7 +38,7 @@ type pauseWatch struct {
 
 	// looking guards channel and err, which are those of the last look.
 	looking sync.Mutex
-	channel *amqp.Channel
+	channel *callChannel
 	err     error
 
 	mu     sync.Mutex
@@ -147,7 +147,7 @@ func (w *pauseWatch) ask() error {
 		}
 	}
 	channel := w.channel
-	return waitFor(w.stopping, func() error {
+	return channel.call(w.stopping, func() error {
 		found, err := channel.QueueDeclarePassive(w.queue+pauseSuffix, true, false, false, false, nil)
 		if err == nil {
 			w.note(found.Messages)

@@ -155,16 +155,12 @@ func (p *publisher) browse(ctx context.Context) (*browser, error) {
 		return nil, err
 	}
 	p.busy.Add(1)
-	b := &browser{calling: newMutex(), closed: func() { p.busy.Add(-1) }}
-	err = b.call(ctx, func() (err error) {
-		b.channel, err = conn.connection.Channel()
-		return err
-	})
+	channel, err := obtain(ctx, conn.connection.Channel, func(late *amqp.Channel) { _ = late.Close() })
 	if err != nil {
-		b.close(ctx)
+		p.busy.Add(-1)
 		return nil, err
 	}
-	return b, nil
+	return &browser{callChannel: newCallChannel(channel), closed: func() { p.busy.Add(-1) }}, nil
 }
 
 // closeIdle closes the connection unless it is in use. The next message opens it again.

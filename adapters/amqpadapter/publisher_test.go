@@ -30,7 +30,7 @@ func TestMessageThatRabbitMQRefusesFailsAlone(t *testing.T) {
 	defer func() {
 		browser, err := publisher.browse(t.Context())
 		require.NoError(t, err)
-		_, err = browser.channel.QueueDelete(queue, false, false, false)
+		_, err = browser.QueueDelete(queue, false, false, false)
 		require.NoError(t, err)
 		browser.close(t.Context())
 	}()

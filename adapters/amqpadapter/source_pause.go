@@ -81,7 +81,7 @@ func (s *source) purge(ctx context.Context, queue string) error {
 	}
 	defer browser.close(ctx)
 	return browser.call(ctx, func() error {
-		_, err := browser.channel.QueuePurge(queue, false)
+		_, err := browser.QueuePurge(queue, false)
 		return err
 	})
 }

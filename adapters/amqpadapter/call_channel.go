@@ -1,0 +1,53 @@
+package amqpadapter
+
+import (
+	"context"
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// A callChannel is a channel that one call at a time uses. One that nobody waits for any more goes on, and the client
+// library would give its answer to another, or free the number of a channel that RabbitMQ has not closed yet.
+type callChannel struct {
+	*amqp.Channel
+	calling mutex
+}
+
+func newCallChannel(channel *amqp.Channel) *callChannel {
+	return &callChannel{Channel: channel, calling: newMutex()}
+}
+
+// call waits for what do asks RabbitMQ until ctx ends. What do writes may be read only where call returns no error.
+func (c *callChannel) call(ctx context.Context, do func() error) error {
+	return waitFor(ctx, func() error {
+		_ = c.calling.lock(context.Background())
+		defer c.calling.unlock()
+		return do()
+	})
+}
+
+// A subscription is to a queue. The prefetch count of a channel holds for the consumers that come after it.
+type subscription struct {
+	queue, tag string
+	prefetch   int
+	arguments  amqp.Table
+}
+
+// subscribe has a queue delivered. Where it fails the channel must be closed: RabbitMQ may deliver all the same.
+func (c *callChannel) subscribe(ctx context.Context, s subscription) (<-chan amqp.Delivery, error) {
+	var deliveries <-chan amqp.Delivery
+	err := c.call(ctx, func() (err error) {
+		if err := c.Qos(s.prefetch, 0, false); err != nil {
+			return fmt.Errorf("prefetch count: %w", err)
+		}
+		if deliveries, err = c.Consume(s.queue, s.tag, false, false, false, false, s.arguments); err != nil {
+			return fmt.Errorf("consume queue %q: %w", s.queue, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return deliveries, nil
+}
