@@ -37,6 +37,8 @@
 //   - A task is done when what follows it is sent: its callbacks, the next step of its chain, the callback of its
 //     chord, its retry. The worker tries until it succeeds. If it has to stop before, the task is kept, and runs again.
 //     This holds with the backend of this package; Machinery's own may fail without the broker being told.
+//   - No more functions of tasks run at a time than the worker's concurrency. Where broker and backend share a client, the
+//     ends of as many other tasks may be written meanwhile: so many more may run again when the worker dies.
 //   - A lost connection stops nothing. The worker tries until Redis is back, and logs that once.
 //   - Quit waits for the tasks that run. A worker that is idle takes up to a second to stop, one that has been so for
 //     longer up to two (six with WithOwnSendersOnly), and where Redis does not answer up to WithStopTimeout.

@@ -81,6 +81,7 @@ var endMemberScript = redis.NewScript(endMemberFunction + "return endMember(KEYS
 // end writes how a task has ended, and returns the state before. If it is the last member of its chord, or there is no
 // group any more that it could be a member of, what was kept for it expires.
 func end(b *backend, signature *tasks.Signature, state *tasks.TaskState) (before string, err error) {
+	noteReturned(b, signature)
 	if !isMember(signature) || b.expiry == 0 {
 		return b.advance(signature, state)
 	}

@@ -54,17 +54,17 @@ func (f *inFlight) mayTakeIsolated() bool {
 }
 
 // take uses a slot that was reserved.
-func (f *inFlight) take(m message) {
-	f.slots.take()
+func (f *inFlight) take(m message) *slot {
+	taken := f.slots.take()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.held[m.body]++
 	f.isolated = f.isolated || m.failures > 0
+	return taken
 }
 
-// finish frees the slot of a message.
+// finish notes what became of a message.
 func (f *inFlight) finish(m message, d disposition) {
-	defer f.slots.finish()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if m.failures > 0 {

@@ -39,14 +39,15 @@ func (r *runner) begin(m message) {
 	if r.lifecycle.IsStopping() {
 		return
 	}
-	r.inFlight.take(m)
+	slot := r.inFlight.take(m)
 	r.running.Add(1)
 	r.pool.run(func() {
 		defer r.running.Done()
+		defer slot.finish()
 		// That is what becomes of it should its goroutine be ended.
 		d := kept
 		defer func() { r.inFlight.finish(m, d) }()
-		d = r.run(m)
+		d = r.run(m, slot)
 	})
 }
 
@@ -54,7 +55,7 @@ func (r *runner) begin(m message) {
 func (r *runner) wait() { r.running.Wait() }
 
 // run deals with one message. Whatever is wrong with it ends here, so that the next one is processed all the same.
-func (r *runner) run(m message) disposition {
+func (r *runner) run(m message, slot *slot) disposition {
 	signature, err := r.decode(m.body)
 	switch {
 	case err != nil:
@@ -67,18 +68,18 @@ func (r *runner) run(m message) disposition {
 		return r.returnUnknown(signature, m.body)
 	}
 	r.unknown.known()
-	return r.process(signature, m.body)
+	return r.process(signature, m.body, slot)
 }
 
 func (r *runner) decode(body string) (*tasks.Signature, error) {
 	return delivery.DecodeWithin([]byte(body), r.maxMessage)
 }
 
-func (r *runner) process(signature *tasks.Signature, body string) disposition {
+func (r *runner) process(signature *tasks.Signature, body string, slot *slot) disposition {
 	// What a task is called can change while it is processed.
 	logger := withTask(r.logger, signature)
 	probing := r.breaker.probing()
-	err, unsent := r.processAndSend(signature)
+	err, unsent := r.processAndSend(signature, slot)
 	if unsent != nil {
 		logger.Warn("stopped before all that follows a task was sent: it runs again", "error", unsent)
 		return kept
@@ -105,11 +106,12 @@ func (r *runner) process(signature *tasks.Signature, body string) disposition {
 }
 
 // processAndSend returns the error of processing, and why something that follows could not be sent, if so.
-func (r *runner) processAndSend(signature *tasks.Signature) (err, unsent error) {
+func (r *runner) processAndSend(signature *tasks.Signature, slot *slot) (err, unsent error) {
 	r.executing.begin()
 	defer r.executing.end()
 	defer r.reporter.begin(signature)()
 	d := delivery.BeginFrom(r.source, r.lifecycle.Stopping(), signature)
+	d.WhenReturned(slot.freeAhead)
 	defer func() { unsent = d.End() }()
 	return middleware.ProcessUntil(r.lifecycle.Stopping(), r.processor, signature), nil
 }

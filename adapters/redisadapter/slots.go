@@ -9,7 +9,9 @@ import (
 // slots are where a worker runs its tasks. The queues that it takes them from share them.
 type slots struct {
 	mu      sync.Mutex
+	size    int // of all slots
 	free    int
+	ahead   int // freed ahead: see freeAhead
 	shares  []*share
 	changed chan struct{} // closed at the next change; nil where nobody waits for one
 }
@@ -40,7 +42,7 @@ type sharedQueue struct {
 }
 
 func newSlots(free int, queues []queueShare) *slots {
-	s, shared := &slots{free: free}, make(map[string]*sharedQueue)
+	s, shared := &slots{size: free, free: free}, make(map[string]*sharedQueue)
 	for i, queue := range queues {
 		of := shared[queue.shardOf]
 		if of == nil || queue.shardOf == "" {
@@ -132,20 +134,46 @@ func (s *share) portion() int {
 func (s *share) part() float64 { return s.queue.weight / float64(s.queue.present) }
 
 // take uses a slot that was reserved.
-func (s *share) take() {
+func (s *share) take() *slot {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
 	s.reserved--
 	s.served++
 	s.queue.served += 1 / s.queue.weight
+	return &slot{all: s.slots}
 }
 
-// finish frees a slot that was used.
-func (s *share) finish() {
-	s.slots.mu.Lock()
-	defer s.slots.mu.Unlock()
-	s.slots.free++
-	s.slots.change()
+// A slot is one that a task runs in.
+type slot struct {
+	all *slots
+	// ahead is set once the slot was freed ahead of the end of its task.
+	ahead bool
+}
+
+// freeAhead frees the slot of a task of which nothing is left but to write how it has ended, so that another one can
+// begin meanwhile. As many as there are slots may be so at a time; what comes when there are is left to finish.
+func (s *slot) freeAhead() {
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	if s.ahead || s.all.ahead == s.all.size {
+		return
+	}
+	s.ahead = true
+	s.all.ahead++
+	s.all.free++
+	s.all.change()
+}
+
+// finish frees the slot when nothing is left to do for its task.
+func (s *slot) finish() {
+	s.all.mu.Lock()
+	defer s.all.mu.Unlock()
+	if s.ahead {
+		s.all.ahead--
+		return
+	}
+	s.all.free++
+	s.all.change()
 }
 
 func (s *share) giveBack() {

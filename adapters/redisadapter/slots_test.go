@@ -55,8 +55,7 @@ func TestSlotsAreSharedByWeight(t *testing.T) {
 	for range 1000 {
 		for i, s := range all.shares {
 			if mayReserve(s) > 0 {
-				s.take()
-				s.finish()
+				s.take().finish()
 				taken[i]++
 				break
 			}
@@ -71,14 +70,13 @@ func TestQueuesOfARankShareWhatThoseBeforeThemLeave(t *testing.T) {
 	require.Zero(t, mayReserve(all.shares[1]))
 	require.Zero(t, mayReserve(all.shares[2]))
 	require.Equal(t, 1, mayReserve(first))
-	first.take()
+	used := first.take()
 	first.leave()
-	first.finish()
+	used.finish()
 	for range 20 {
 		for i, s := range all.shares[1:] {
 			if mayReserve(s) > 0 {
-				s.take()
-				s.finish()
+				s.take().finish()
 				taken[i+1]++
 				break
 			}
@@ -106,16 +104,14 @@ func TestQueueDoesNotMakeUpForWhatItDidNotHave(t *testing.T) {
 	idle.leave()
 	for range 1000 {
 		require.Equal(t, 1, mayReserve(busy))
-		busy.take()
-		busy.finish()
+		busy.take().finish()
 	}
 	idle.comeBack()
 	taken := 0
 	for range 10 {
 		for _, s := range all.shares {
 			if mayReserve(s) > 0 {
-				s.take()
-				s.finish()
+				s.take().finish()
 				if s == idle {
 					taken++
 				}
@@ -132,8 +128,7 @@ func turnsOf(all *slots, turns int) []int {
 	for range turns {
 		for i, s := range all.shares {
 			if !s.away && mayReserve(s) > 0 {
-				s.take()
-				s.finish()
+				s.take().finish()
 				taken[i]++
 				break
 			}
@@ -202,9 +197,9 @@ func TestMessageThatHasComeFindsNoSlotWhereOthersHaveThem(t *testing.T) {
 	first.leave()
 	second.leave()
 	require.True(t, second.reserveOne())
-	second.take()
+	used := second.take()
 	require.False(t, first.reserveOne())
-	second.finish()
+	used.finish()
 	require.True(t, first.reserveOne())
 }
 
@@ -214,11 +209,11 @@ func TestReservingWaitsForASlotOrTheStop(t *testing.T) {
 		s := all.shares[0]
 		stopping, stop := context.WithCancel(t.Context())
 		require.Equal(t, 1, s.reserve(stopping.Done()))
-		s.take()
+		used := s.take()
 		reserved := make(chan int)
 		go func() { reserved <- s.reserve(stopping.Done()) }()
 		synctest.Wait()
-		s.finish()
+		used.finish()
 		require.Equal(t, 1, <-reserved)
 		s.take()
 		go func() { reserved <- s.reserve(stopping.Done()) }()
@@ -226,4 +221,34 @@ func TestReservingWaitsForASlotOrTheStop(t *testing.T) {
 		stop()
 		require.Zero(t, <-reserved)
 	})
+}
+
+func TestSlotsThatAreFreedAheadAreBounded(t *testing.T) {
+	all := ranked(2, 0)
+	s := all.shares[0]
+	reserve := func(n int) {
+		t.Helper()
+		require.Equal(t, n, mayReserve(s))
+	}
+	reserve(2)
+	first, second := s.take(), s.take()
+	reserve(0)
+	first.freeAhead()
+	first.freeAhead()
+	reserve(1)
+	third := s.take()
+	second.freeAhead()
+	reserve(1)
+	fourth := s.take()
+	third.freeAhead()
+	reserve(0) // two are ahead
+	first.finish()
+	third.freeAhead()
+	reserve(1)
+	third.finish()
+	fourth.finish()
+	reserve(2)
+	second.finish()
+	reserve(2)
+	require.Zero(t, all.ahead)
 }

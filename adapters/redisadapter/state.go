@@ -61,6 +61,16 @@ func delivered(b *backend, signature *tasks.Signature) bool {
 	return delivery.SentFor(context.Background(), signature).TakenFrom(b.identity)
 }
 
+// noteReturned tells the worker that has taken a task from the Redis which keeps its state that its function has
+// returned: the next one may begin while the end of this one is written. Where Redis fails that may take long, and the
+// worker must not begin another.
+func noteReturned(b *backend, signature *tasks.Signature) {
+	d := delivery.SentFor(context.Background(), signature)
+	if d.TakenFrom(b.identity) && !b.failing.Load() {
+		d.NoteReturned()
+	}
+}
+
 // SetStateRetry notes that the task failed and will be sent again, unless it has ended.
 func (b *backend) SetStateRetry(signature *tasks.Signature) error {
 	_, err := b.advance(signature, tasks.NewRetryTaskState(signature))

@@ -17,6 +17,7 @@ type Delivery struct {
 	stopping context.Context
 	source   any
 	sends    []*tasks.Signature
+	returned func()
 
 	mu     sync.Mutex
 	unsent error
@@ -70,6 +71,17 @@ func (d *Delivery) End() error {
 // TakenFrom reports whether the task was taken from a source. It may be called on nil.
 func (d *Delivery) TakenFrom(source any) bool {
 	return d != nil && d.source != nil && d.source == source
+}
+
+// WhenReturned has f called when the backend is told how the task has ended. It must be called before the task is
+// processed.
+func (d *Delivery) WhenReturned(f func()) { d.returned = f }
+
+// NoteReturned tells the worker that the task's function has returned. It may be called several times.
+func (d *Delivery) NoteReturned() {
+	if d.returned != nil {
+		d.returned()
+	}
 }
 
 // Stopping returns the context that ends when the worker is to stop.
