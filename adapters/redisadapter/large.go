@@ -9,7 +9,7 @@ import (
 
 // largeMessage is from how many bytes on messages are taken and acknowledged outside of scripts, for which Redis copies
 // them again and again: that costs more than a round trip of their own.
-const largeMessage = 256 << 10
+const largeMessage = 64 << 10
 
 func isLarge(body string) bool { return len(body) >= largeMessage }
 

@@ -22,7 +22,9 @@ func BenchmarkRedisGroups(b *testing.B) {
 	for _, way := range redisWays {
 		b.Run("op=send/way="+way, func(b *testing.B) { benchmarkSendGroup(b, redisServers[way](b)) })
 		b.Run("op=large/way="+way, func(b *testing.B) { benchmarkLarge(b, redisServers[way](b)) })
-		b.Run("op=large-queued/way="+way, func(b *testing.B) { benchmarkLargeQueued(b, redisServers[way](b)) })
+		for operation, size := range queuedPayloads {
+			b.Run("op="+operation+"/way="+way, func(b *testing.B) { benchmarkQueued(b, redisServers[way](b), size) })
+		}
 	}
 	b.Run("op=group/way=redisadapter", func(b *testing.B) { benchmarkMembers(b, adapterOnRedis(b), awaitGroup) })
 	b.Run("op=chord/way=redisadapter", func(b *testing.B) { benchmarkMembers(b, adapterOnRedis(b), awaitChord) })
@@ -142,7 +144,7 @@ func benchmarkLarge(b *testing.B, server *machinery.Server) {
 	stop := launchUntilStopped(server)
 	b.ResetTimer()
 	for range b.N {
-		sendLarge(b, server)
+		sendLarge(b, server, largeText)
 		<-ended
 	}
 	b.StopTimer()
@@ -150,12 +152,12 @@ func benchmarkLarge(b *testing.B, server *machinery.Server) {
 	cpu()
 }
 
-// benchmarkLargeQueued measures that where all tasks are in the queue before the worker starts.
-func benchmarkLargeQueued(b *testing.B, server *machinery.Server) {
+// benchmarkQueued measures that where all tasks, with so many bytes each, are in the queue before the worker starts.
+func benchmarkQueued(b *testing.B, server *machinery.Server, size int) {
 	ended := registerLarge(b, server)
 	cpu := startRedisCPU(b)
 	for range b.N {
-		sendLarge(b, server)
+		sendLarge(b, server, largeText[:size])
 	}
 	b.ResetTimer()
 	stop := launchUntilStopped(server)
@@ -182,9 +184,9 @@ func registerLarge(b *testing.B, server *machinery.Server) (ended chan struct{})
 
 var largeText = strings.Repeat("x", largePayload)
 
-func sendLarge(b *testing.B, server *machinery.Server) {
+func sendLarge(b *testing.B, server *machinery.Server, text string) {
 	b.Helper()
-	_, err := server.SendTask(&tasks.Signature{Name: "large", Args: []tasks.Arg{{Type: "string", Value: largeText}}})
+	_, err := server.SendTask(&tasks.Signature{Name: "large", Args: []tasks.Arg{{Type: "string", Value: text}}})
 	if err != nil {
 		b.Fatal(err)
 	}
