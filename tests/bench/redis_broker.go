@@ -7,7 +7,7 @@ var redisBroker = section{
 	benchmark: "RedisBroker",
 	runs: []run{
 		{cpu: "2", benchtime: "1s", only: "/op=(send|done|due|await|eta)$"},
-		{cpu: "2", only: "/op=idle$", rounds: 1}, // a minute, and what it counts does not vary
+		{cpu: "2", only: "/op=(idle|memory)$", rounds: 1}, // a minute, and what they count does not vary
 	},
 	report: reportRedisBroker,
 	bounds: boundRedisBroker,
@@ -22,12 +22,15 @@ concurrency 8, which finds all tasks in the queue; rounds are of a second, so th
 const (
 	awaitSeconds = 0.002
 	awaitUnit    = "await-sec"
-	// dueOnRedisSeconds is how long delayed tasks that are due at once may take.
+	// dueOnRedis are delayed tasks that are due at once.
+	dueOnRedis = 10_000
+	// dueOnRedisSeconds is how long they may take.
 	dueOnRedisSeconds = 2
 	// etaSeconds is how long after its ETA a delayed task may begin on a worker that is idle.
 	etaSeconds  = 0.05
 	etaUnit     = "eta-sec"
 	slowestUnit = "eta-slowest-sec"
+	memoryUnit  = "memory-bytes"
 )
 
 // idleWays are idle workers, and how many requests a second each may make.
@@ -62,9 +65,11 @@ func reportRedisBroker(m *measurements) string {
 	}
 	return aboutRedisBroker + table([]string{"tasks per second", "Machinery", "redisadapter", "ratio"}, rows) +
 		fmt.Sprintf("\n%d delayed tasks, due at once, are done %s after that. middleware.Await returns %s after a task's end, "+
-			"at the median.\n", dueTasks,
+			"at the median. A delayed task takes %.0f bytes of Redis, one of Machinery's %.0f.\n", dueOnRedis,
 			duration(m.median(redisOperation("due", "redisadapter", dueUnit))),
-			duration(m.median(redisOperation("await", "redisadapter", awaitUnit)))) + reportIdle(m)
+			duration(m.median(redisOperation("await", "redisadapter", awaitUnit))),
+			m.median(redisOperation("memory", "redisadapter", memoryUnit)),
+			m.median(redisOperation("memory", "machinery", memoryUnit))) + reportIdle(m)
 }
 
 // reportIdle is about a worker that has nothing to do, or one task now and then.
@@ -95,10 +100,12 @@ func boundRedisBroker(m *measurements) []bound {
 		bounds = append(bounds, within(way.perSecond, requests, perSecond, "requests a second of an idle worker on Redis, "+way.title))
 	}
 	return append(bounds,
+		atMost(1, m.median(redisOperation("memory", "redisadapter", memoryUnit))/m.median(redisOperation("memory", "machinery", memoryUnit)),
+			"memory of Redis for a delayed task, of Machinery's"),
 		within(etaSeconds, m.median(redisOperation("eta", "redisadapter", slowestUnit)), duration,
 			"delayed tasks' begin after their ETA on Redis, the slowest of a round"),
 		within(dueOnRedisSeconds, m.median(redisOperation("due", "redisadapter", dueUnit)), duration,
-			fmt.Sprintf("time until %d delayed tasks that are due at once on Redis are done", dueTasks)),
+			fmt.Sprintf("time until %d delayed tasks that are due at once on Redis are done", dueOnRedis)),
 		within(awaitSeconds, m.median(redisOperation("await", "redisadapter", awaitUnit)), duration,
 			"Await after a task's end on Redis, at the median"))
 }

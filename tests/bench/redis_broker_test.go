@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +45,7 @@ func BenchmarkRedisBroker(b *testing.B) {
 		b.Run("op=send/senders=1/way="+way, func(b *testing.B) { benchmarkSendOnRedis(b, redisServers[way](b), 1) })
 		b.Run("op=send/senders=8/way="+way, func(b *testing.B) { benchmarkSendOnRedis(b, redisServers[way](b), 8) })
 		b.Run("op=done/way="+way, func(b *testing.B) { benchmarkDoneOnRedis(b, redisServers[way](b)) })
+		b.Run("op=memory/way="+way, func(b *testing.B) { benchmarkMemoryOfRedis(b, redisServers[way](b)) })
 	}
 	b.Run("op=due/way=redisadapter", func(b *testing.B) { benchmarkDueOnRedis(b, adapterOnRedis(b)) })
 	b.Run("op=await/way=redisadapter", func(b *testing.B) { benchmarkAwaitOnRedis(b, adapterOnRedis(b)) })
@@ -112,14 +115,9 @@ func benchmarkDueOnRedis(b *testing.B, server *machinery.Server) {
 	launch(b, server)
 	var late time.Duration
 	for range b.N {
-		running.Add(dueTasks)
+		running.Add(dueOnRedis)
 		eta := time.Now().Add(5 * time.Second)
-		for range dueTasks {
-			arg := tasks.Arg{Type: "int64", Value: int64(1)}
-			if _, err := server.SendTask(&tasks.Signature{Name: "task", ETA: &eta, Args: []tasks.Arg{arg}}); err != nil {
-				b.Fatal(err)
-			}
-		}
+		sendDelayed(b, server, dueOnRedis, eta)
 		if time.Now().After(eta) {
 			b.Fatal("it took too long to send the tasks")
 		}
@@ -127,6 +125,43 @@ func benchmarkDueOnRedis(b *testing.B, server *machinery.Server) {
 		late += time.Since(eta)
 	}
 	b.ReportMetric(late.Seconds()/float64(b.N), dueUnit)
+}
+
+func sendDelayed(b *testing.B, server *machinery.Server, n int, eta time.Time) {
+	share(n, workers, func(int) {
+		arg := tasks.Arg{Type: "int64", Value: int64(1)}
+		if _, err := server.SendTask(&tasks.Signature{Name: "task", ETA: &eta, Args: []tasks.Arg{arg}}); err != nil {
+			b.Error(err)
+		}
+	})
+}
+
+// benchmarkMemoryOfRedis reports what a task that is due in an hour takes there, its state included.
+func benchmarkMemoryOfRedis(b *testing.B, server *machinery.Server) {
+	client := redis.NewClient(redisOptions(b))
+	b.Cleanup(func() {
+		client.Del(context.Background(), server.GetConfig().Redis.DelayedTasksKey)
+		_ = client.Close()
+	})
+	before := usedMemory(b, client)
+	for range b.N {
+		sendDelayed(b, server, dueOnRedis, time.Now().Add(time.Hour))
+	}
+	b.ReportMetric(float64(usedMemory(b, client)-before)/float64(b.N*dueOnRedis), memoryUnit)
+}
+
+func usedMemory(b *testing.B, client *redis.Client) int {
+	b.Helper()
+	info, err := client.Info(context.Background(), "memory").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, _ := strings.Cut(info, "used_memory:")
+	used, err := strconv.Atoi(strings.Fields(after)[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return used
 }
 
 // benchmarkAwaitOnRedis times what comes after the end of a task's function.
