@@ -2,6 +2,7 @@ package redisadapter_test
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -37,6 +38,28 @@ func TestTasksBeginWhileTheEndOfAsManyOthersIsWritten(t *testing.T) {
 	eventually(t, func() bool { return running.Load() == 2*concurrency })
 	close(release)
 	eventually(t, func() bool { return ended.Load() == all })
+}
+
+// The next fetch, which would acknowledge it, comes when the task that has its slot has returned.
+func TestTaskThatEndsIsAcknowledgedWhileAnotherHasItsSlot(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		broker := newWorkingBroker(s)
+		begun, release := make(chan struct{}), make(chan struct{})
+		work(t, broker, 1, &processor{process: func(s *tasks.Signature) error {
+			if s.UUID == "long" {
+				close(begun)
+				<-release
+				return nil
+			}
+			delivery.SentFor(t.Context(), s).NoteReturned()
+			<-begun
+			return nil
+		}})
+		defer close(release)
+		s.enqueue(t, message("short"), message("long"))
+		<-begun
+		eventually(t, func() bool { return slices.Equal(s.processing(t), []string{message("long")}) })
+	})
 }
 
 func TestWorkerLearnsThatTheFunctionOfATaskHasReturned(t *testing.T) {

@@ -3,7 +3,12 @@ package redisadapter
 import (
 	"maps"
 	"sync"
+	"time"
 )
+
+// ackDelay is after how long the fetcher counts as away that has not come to acknowledge what is done. It may wait for a
+// slot that another task has taken, which may run for hours.
+const ackDelay = 20 * time.Millisecond
 
 // message is a message that a consumer has taken.
 type message struct {
@@ -31,7 +36,8 @@ type inFlight struct {
 	// isolated is set while a message runs that may kill the worker: one at a time, so that it is clear which one did.
 	isolated bool
 	// away is set while the fetcher does what may take long. It acknowledges what is done when it fetches.
-	away bool
+	away    bool
+	overdue *time.Timer // of what is done while the fetcher is not away; nil where nothing is
 
 	ackDue chan struct{} // for the acknowledger, while the fetcher is away
 }
@@ -76,8 +82,24 @@ func (f *inFlight) finish(m message, d disposition) {
 		if f.away {
 			signal(f.ackDue)
 		}
+		f.awaitFetcher()
 	case moved:
 		f.forget(m.body)
+	}
+}
+
+// awaitFetcher is called with mu locked, when there may be something done.
+func (f *inFlight) awaitFetcher() {
+	if len(f.done) > 0 && !f.away && f.overdue == nil {
+		f.overdue = time.AfterFunc(ackDelay, f.leave)
+	}
+}
+
+// stopAwaiting is called with mu locked.
+func (f *inFlight) stopAwaiting() {
+	if f.overdue != nil {
+		f.overdue.Stop()
+		f.overdue = nil
 	}
 }
 
@@ -93,6 +115,7 @@ func (f *inFlight) leave() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.away = true
+	f.stopAwaiting()
 	if len(f.done) > 0 {
 		signal(f.ackDue)
 	}
@@ -102,12 +125,15 @@ func (f *inFlight) comeBack() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.away = false
+	f.awaitFetcher()
 }
 
-// takeDone hands over what is to be acknowledged. acknowledged must follow.
+// takeDone hands over what is to be acknowledged, to the fetcher, which is there then. acknowledged must follow.
 func (f *inFlight) takeDone() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.away = false
+	f.stopAwaiting()
 	bodies := f.done
 	f.done = nil
 	return bodies
@@ -131,6 +157,7 @@ func (f *inFlight) acknowledged(bodies []string, err error) {
 	defer f.mu.Unlock()
 	if err != nil {
 		f.done = append(bodies, f.done...)
+		f.awaitFetcher()
 		return
 	}
 	for _, body := range bodies {

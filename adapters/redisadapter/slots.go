@@ -145,9 +145,8 @@ func (s *share) take() *slot {
 
 // A slot is one that a task runs in.
 type slot struct {
-	all *slots
-	// ahead is set once the slot was freed ahead of the end of its task.
-	ahead bool
+	all   *slots
+	freed bool
 }
 
 // freeAhead frees the slot of a task of which nothing is left but to write how it has ended, so that another one can
@@ -155,10 +154,10 @@ type slot struct {
 func (s *slot) freeAhead() {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
-	if s.ahead || s.all.ahead == s.all.size {
+	if s.freed || s.all.ahead == s.all.size {
 		return
 	}
-	s.ahead = true
+	s.freed = true
 	s.all.ahead++
 	s.all.free++
 	s.all.change()
@@ -168,10 +167,11 @@ func (s *slot) freeAhead() {
 func (s *slot) finish() {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
-	if s.ahead {
+	if s.freed {
 		s.all.ahead--
 		return
 	}
+	s.freed = true
 	s.all.free++
 	s.all.change()
 }

@@ -252,3 +252,15 @@ func TestSlotsThatAreFreedAheadAreBounded(t *testing.T) {
 	reserve(2)
 	require.Zero(t, all.ahead)
 }
+
+// A goroutine that a task has left behind may write its end once more.
+func TestSlotOfATaskThatHasEndedIsNotFreedAgain(t *testing.T) {
+	all := ranked(1, 0)
+	s := all.shares[0]
+	require.Equal(t, 1, mayReserve(s))
+	used := s.take()
+	used.finish()
+	used.freeAhead()
+	require.Equal(t, 1, mayReserve(s))
+	require.Zero(t, all.ahead)
+}
