@@ -15,7 +15,8 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
-// newHoldable returns a connection for workers, with one open channel of the two that it may have, and the network to RabbitMQ, which a test can hold.
+// newHoldable returns a connection for workers, with one open channel of the two that it may have, and the network to
+// RabbitMQ, which a test can hold.
 func newHoldable(t *testing.T) (*consumeConn, *callChannel, *adaptertest.Network) {
 	address, err := url.Parse(services.AMQP(t))
 	require.NoError(t, err)
