@@ -8,14 +8,20 @@ import (
 )
 
 // A callChannel is a channel that one call at a time uses. One that nobody waits for any more goes on, and the client
-// library would give its answer to another, or free the number of a channel that RabbitMQ has not closed yet.
+// library may give its answer to another. A close that gets it has the library forget a channel that RabbitMQ still has
+// open, and end the whole connection when a delivery comes there.
 type callChannel struct {
 	*amqp.Channel
 	calling mutex
 }
 
-func newCallChannel(channel *amqp.Channel) *callChannel {
-	return &callChannel{Channel: channel, calling: newMutex()}
+// openCallChannel opens a channel. One that comes when ctx has ended is closed.
+func openCallChannel(ctx context.Context, connection *connection) (*callChannel, error) {
+	channel, err := obtain(ctx, connection.Channel, func(late *amqp.Channel) { _ = late.Close() })
+	if err != nil {
+		return nil, err
+	}
+	return &callChannel{Channel: channel, calling: newMutex()}, nil
 }
 
 // call waits for what do asks RabbitMQ until ctx ends. What do writes may be read only where call returns no error.

@@ -3,8 +3,7 @@ package amqpadapter
 import (
 	"context"
 	"errors"
-
-	amqp "github.com/rabbitmq/amqp091-go"
+	"sync"
 )
 
 // consumeConn is the connection on which the workers of a broker get their tasks. It is not the one for publishing:
@@ -12,8 +11,11 @@ import (
 type consumeConn struct {
 	endpoint endpoint
 
-	// connecting guards what follows.
+	// connecting lets one goroutine at a time open the connection.
 	connecting mutex
+
+	// mu guards what follows. Nobody waits for RabbitMQ with it: a worker that stops must not wait for another's connecting.
+	mu         sync.Mutex
 	connection *connection
 	channels   int // and what declares on one of its own
 }
@@ -28,12 +30,12 @@ func (c *consumeConn) open(ctx context.Context) (*callChannel, error) {
 	if err != nil {
 		return nil, err
 	}
-	channel, err := obtain(ctx, connection.Channel, func(late *amqp.Channel) { _ = late.Close() })
+	channel, err := openCallChannel(ctx, connection)
 	if err != nil {
 		c.leave()
 		return nil, err
 	}
-	return newCallChannel(channel), nil
+	return channel, nil
 }
 
 // join returns the connection, opened where that is needed. leave must follow.
@@ -42,26 +44,48 @@ func (c *consumeConn) join(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	defer c.connecting.unlock()
+	if open := c.joinOpen(); open != nil {
+		return open, nil
+	}
+	connection, err := c.endpoint.dial(ctx, "machinery-envelope consumer")
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.connection = connection
+	c.channels++
+	return connection, nil
+}
+
+// joinOpen returns the connection where one is open, else nil.
+func (c *consumeConn) joinOpen() *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.connection == nil || c.connection.IsClosed() {
-		connection, err := c.endpoint.dial(ctx, "machinery-envelope consumer")
-		if err != nil {
-			return nil, err
-		}
-		c.connection = connection
+		return nil
 	}
 	c.channels++
-	return c.connection, nil
+	return c.connection
 }
 
 // leave closes the connection with the last channel.
 func (c *consumeConn) leave() {
-	_ = c.connecting.lock(context.Background())
-	defer c.connecting.unlock()
-	c.channels--
-	if c.channels == 0 {
-		_ = c.connection.hangUp()
-		c.connection = nil
+	if unused := c.takeUnused(); unused != nil {
+		_ = unused.hangUp()
 	}
+}
+
+// takeUnused counts one channel less, and returns the connection where that was the last, else nil.
+func (c *consumeConn) takeUnused() *connection {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.channels--; c.channels > 0 {
+		return nil
+	}
+	unused := c.connection
+	c.connection = nil
+	return unused
 }
 
 // close closes a channel. It waits only so long for a RabbitMQ that does not answer.

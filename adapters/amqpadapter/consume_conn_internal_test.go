@@ -2,8 +2,11 @@ package amqpadapter
 
 import (
 	"context"
+	"net"
 	"net/url"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
@@ -12,12 +15,13 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
-// newHoldable returns a connection for workers with an open channel, and the network to RabbitMQ, which a test can hold.
+// newHoldable returns a connection for workers, with one open channel of the two that it may have, and the network to
+// RabbitMQ, which a test can hold.
 func newHoldable(t *testing.T) (*consumeConn, *callChannel, *adaptertest.Network) {
 	address, err := url.Parse(services.AMQP(t))
 	require.NoError(t, err)
 	network := adaptertest.NewNetwork()
-	address.Host = network.Proxy(t, address.Host)
+	address.Host, address.RawQuery = network.Proxy(t, address.Host), "channel_max=2"
 	c := newConsumeConn(endpoint{urls: []string{address.String()}})
 	channel, err := c.open(t.Context())
 	require.NoError(t, err)
@@ -43,14 +47,81 @@ func TestOpeningAChannelEndsWithItsContext(t *testing.T) {
 		ended <- err
 	}()
 	channels := func() int {
-		require.NoError(t, c.connecting.lock(t.Context()))
-		defer c.connecting.unlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		return c.channels
 	}
 	adaptertest.Eventually(t, func() bool { return channels() == 2 })
 	cancel()
 	require.ErrorIs(t, adaptertest.Await(t, ended), context.Canceled)
 	require.Equal(t, 1, channels())
+	network.Release()
+	// The connection has room for two.
+	adaptertest.Eventually(t, func() bool {
+		channel, err := c.open(t.Context())
+		if err == nil {
+			c.close(channel)
+		}
+		return err == nil
+	})
+}
+
+func TestClosingAChannelDoesNotWaitForAnothersConnecting(t *testing.T) {
+	t.Parallel()
+	c, _, network := newHoldable(t)
+	channel, err := c.open(t.Context())
+	require.NoError(t, err)
+	network.Interrupt()
+	adaptertest.Eventually(t, c.connection.IsClosed)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = silent.Close() }()
+	c.endpoint = endpoint{urls: []string{"amqp://guest:guest@" + silent.Addr().String()}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.open(ctx)
+		ended <- err
+	}()
+	dialled, err := silent.Accept()
+	require.NoError(t, err)
+	defer func() { _ = dialled.Close() }()
+	c.close(channel)
+	cancel()
+	require.ErrorIs(t, adaptertest.Await(t, ended), context.Canceled, "it was still connecting")
+	require.Equal(t, 1, c.channels)
+}
+
+func TestClosingAChannelWaitsForTheCallOnIt(t *testing.T) {
+	t.Parallel()
+	c, _, _ := newHoldable(t)
+	channel, err := c.open(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, channel.calling.lock(t.Context()))
+	c.close(channel)
+	require.False(t, channel.IsClosed())
+	channel.calling.unlock()
+	adaptertest.Eventually(t, channel.IsClosed)
+}
+
+func TestACallWaitsForOneThatNobodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &callChannel{calling: newMutex()}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		release := make(chan struct{})
+		call := func() error { return c.call(ctx, func() error { <-release; return nil }) }
+		require.ErrorIs(t, call(), context.Canceled)
+		synctest.Wait()
+		var begun atomic.Bool
+		require.ErrorIs(t, c.call(ctx, func() error { begun.Store(true); return nil }), context.Canceled)
+		synctest.Wait()
+		require.False(t, begun.Load())
+		close(release)
+		synctest.Wait()
+		require.True(t, begun.Load())
+	})
 }
 
 func TestDeclaringEndsWithItsContext(t *testing.T) {
@@ -73,6 +144,19 @@ func TestSubscribingEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := channel.subscribe(ctx, subscription{queue: "amq.none"})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestWorkerThatIsToStopWaitsForNoSubscription(t *testing.T) {
+	t.Parallel()
+	c, b, _ := newPausable(t)
+	conn, channel, network := newHoldable(t)
+	c.conn, c.pauses.conn = conn, conn
+	network.Hold()
+	go b.StopConsuming()
+	<-c.stopping.Done()
+	require.ErrorIs(t, c.subscribeTo(&session{channel: channel}), context.Canceled)
+	_, err := c.forward.subscribe(channel)
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -155,12 +155,12 @@ func (p *publisher) browse(ctx context.Context) (*browser, error) {
 		return nil, err
 	}
 	p.busy.Add(1)
-	channel, err := obtain(ctx, conn.connection.Channel, func(late *amqp.Channel) { _ = late.Close() })
+	channel, err := openCallChannel(ctx, conn.connection)
 	if err != nil {
 		p.busy.Add(-1)
 		return nil, err
 	}
-	return &browser{callChannel: newCallChannel(channel), closed: func() { p.busy.Add(-1) }}, nil
+	return &browser{callChannel: channel, closed: func() { p.busy.Add(-1) }}, nil
 }
 
 // closeIdle closes the connection unless it is in use. The next message opens it again.
