@@ -137,6 +137,16 @@ func TestDeclaringEndsWithItsContext(t *testing.T) {
 	require.Equal(t, 1, c.channels)
 }
 
+func TestDeclaringLeavesNoChannelOpen(t *testing.T) {
+	t.Parallel()
+	c, _, _ := newHoldable(t)
+	for range 2 { // the connection has room for one at a time
+		require.NoError(t, c.declare(t.Context(), declaration{declare: func(channel *amqp.Channel) error {
+			return declareExchange(channel, "amq.direct", amqp.ExchangeDirect, nil)
+		}}))
+	}
+}
+
 func TestSubscribingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	_, channel, network := newHoldable(t)
@@ -151,7 +161,7 @@ func TestWorkerThatIsToStopWaitsForNoSubscription(t *testing.T) {
 	t.Parallel()
 	c, b, _ := newPausable(t)
 	conn, channel, network := newHoldable(t)
-	c.conn, c.pauses.conn = conn, conn
+	c.conn, c.forward.conn = conn, conn
 	network.Hold()
 	go b.StopConsuming()
 	<-c.stopping.Done()
