@@ -22,7 +22,7 @@ func TestTasksBeginWhileTheEndOfAsManyOthersIsWritten(t *testing.T) {
 	broker.SetRegisteredTaskNames([]string{"add"})
 	var running, ended atomic.Int32
 	release := make(chan struct{})
-	work(t, broker, concurrency, &processor{process: func(s *tasks.Signature) error {
+	work(t, broker, concurrency, &processor{Func: func(s *tasks.Signature) error {
 		defer ended.Add(1)
 		defer running.Add(-1)
 		if running.Add(1) > 2*concurrency {

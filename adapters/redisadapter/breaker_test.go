@@ -24,18 +24,18 @@ func TestFailureOfTheBackendIsNoAttemptAtATask(t *testing.T) {
 		down.Store(true)
 		var tries atomic.Int32
 		var seen journal
-		work(t, broker, 2, &processor{process: func(signature *tasks.Signature) error {
+		work(t, broker, 2, &processor{Func: func(signature *tasks.Signature) error {
 			tries.Add(1)
 			if down.Load() {
 				return errBackend
 			}
-			return seen.add(signature)
+			return seen.Add(signature)
 		}})
 		publish(t, broker, task("add", "a"), task("add", "b"), task("add", "c"))
 		eventually(t, func() bool { return tries.Load() > 20 })
 		down.Store(false)
-		eventually(t, func() bool { return len(seen.uuids()) == 3 })
-		require.ElementsMatch(t, []string{"a", "b", "c"}, seen.uuids())
+		eventually(t, func() bool { return seen.Len() == 3 })
+		require.ElementsMatch(t, []string{"a", "b", "c"}, seen.UUIDs())
 		require.Zero(t, count(t, letters))
 	})
 }
@@ -46,7 +46,7 @@ func TestWorkerWhoseBackendFailsTakesNoTasks(t *testing.T) {
 	broker := newWorkingBroker(s, redisadapter.WithBackoff(time.Hour, time.Hour))
 	var tries atomic.Int32
 	failed := make(chan struct{}, 100)
-	ended := work(t, broker, 2, &processor{process: func(*tasks.Signature) error {
+	ended := work(t, broker, 2, &processor{Func: func(*tasks.Signature) error {
 		tries.Add(1)
 		failed <- struct{}{}
 		return errBackend

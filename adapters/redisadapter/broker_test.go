@@ -19,11 +19,11 @@ func TestStopDoesNotWaitForTheNextPoll(t *testing.T) {
 		s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
 		broker := newWorkingBroker(s)
 		var seen journal
-		ended := work(t, broker, 1, &processor{process: seen.add})
+		ended := work(t, broker, 1, &processor{Func: seen.Add})
 		publish(t, broker, task("add", "a"))
-		seen.awaitUUIDs(t, "a")
+		seen.AwaitInOrder(t, "a")
 		go broker.StopConsuming()
-		eventually(t, closed(ended))
+		await(t, ended)
 	})
 }
 
@@ -40,12 +40,12 @@ func TestStopLeavesNothingBehindThatDoesNotExpire(t *testing.T) {
 	s, server := embedded(t)
 	broker := newWorkingBroker(s)
 	l := newLatch(t)
-	ended := work(t, broker, 1, &processor{process: l.process})
+	ended := work(t, broker, 1, &processor{Func: l.Hold})
 	publish(t, broker, task("add", "a"))
-	l.awaitUUIDs(t, "a")
+	l.AwaitInOrder(t, "a")
 	go broker.StopConsuming()
-	close(l.open)
-	eventually(t, closed(ended))
+	l.Release()
+	await(t, ended)
 	for _, key := range server.Keys() {
 		if key != "{"+s.cnf.Redis.DelayedTasksKey+"}:queues" && key != s.key("done") {
 			require.Positive(t, server.TTL(key), key)

@@ -94,11 +94,11 @@ func TestRepliesAreBoundedInBytes(t *testing.T) {
 		var seen journal
 		broker := redisadapter.NewBroker(s.cnf, client)
 		broker.SetRegisteredTaskNames([]string{"add"})
-		ended := work(t, broker, many, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.uuids()) >= many })
+		ended := work(t, broker, many, &processor{Func: seen.Add})
+		eventually(t, func() bool { return seen.Len() >= many })
 		broker.StopConsuming()
 		<-ended
-		require.ElementsMatch(t, sent, seen.uuids())
+		require.ElementsMatch(t, sent, seen.UUIDs())
 		n := 0
 		for _, err := range redisadapter.NewDeadLetters(client, s.name+":letters").All(t.Context()) {
 			require.NoError(t, err)
@@ -142,10 +142,10 @@ func TestLargeMessagesComeOverASlowLink(t *testing.T) {
 		var seen journal
 		broker := redisadapter.NewBroker(s.cnf, client)
 		broker.SetRegisteredTaskNames([]string{"add"})
-		ended := work(t, broker, many, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.uuids()) >= many })
+		ended := work(t, broker, many, &processor{Func: seen.Add})
+		eventually(t, func() bool { return seen.Len() >= many })
 		broker.StopConsuming()
 		<-ended
-		require.ElementsMatch(t, sent, seen.uuids(), "each runs once: nobody died")
+		require.ElementsMatch(t, sent, seen.UUIDs(), "each runs once: nobody died")
 	})
 }

@@ -21,9 +21,9 @@ func TestClockOfRedisMayJumpByAnHour(t *testing.T) {
 			s, server := embedded(t)
 			const heartbeatTimeout = 400 * time.Millisecond
 			var seen journal
-			work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(heartbeatTimeout)), 1, &processor{process: seen.add})
+			work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(heartbeatTimeout)), 1, &processor{Func: seen.Add})
 			s.enqueue(t, message("before"))
-			seen.awaitUUIDs(t, "before")
+			seen.AwaitInOrder(t, "before")
 
 			soon := float64(time.Now().Add(heartbeatTimeout).UnixMilli())
 			require.NoError(t, s.client.RPush(context.Background(), s.key("processing:dead"), message("of the dead")).Err())
@@ -34,9 +34,9 @@ func TestClockOfRedisMayJumpByAnHour(t *testing.T) {
 			s.enqueue(t, message("after"))
 			eventually(t, func() bool {
 				server.SetTime(time.Now().Add(jump)) // it stands still otherwise
-				return len(seen.uuids()) == 4
+				return seen.Len() == 4
 			})
-			require.ElementsMatch(t, []string{"before", "of the dead", "put back", "after"}, seen.uuids())
+			require.ElementsMatch(t, []string{"before", "of the dead", "put back", "after"}, seen.UUIDs())
 		})
 	}
 }

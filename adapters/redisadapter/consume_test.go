@@ -39,9 +39,9 @@ func TestWorkerGoesOnWhenRedisComesBack(t *testing.T) {
 	broker := redisadapter.NewBroker(s.cnf, s.client)
 	broker.SetRegisteredTaskNames([]string{"add"})
 	var seen journal
-	ended := work(t, broker, 1, &processor{process: seen.add})
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
 	publish(t, broker, task("add", "a"))
-	seen.awaitUUIDs(t, "a")
+	seen.AwaitInOrder(t, "a")
 
 	server.Close()
 	short, cancel := context.WithTimeout(context.Background(), glance)
@@ -51,7 +51,7 @@ func TestWorkerGoesOnWhenRedisComesBack(t *testing.T) {
 	server.Ctx, server.CtxCancel = context.WithCancel(context.Background())
 	require.NoError(t, server.Restart())
 	publish(t, broker, task("add", "b"))
-	seen.awaitUUIDs(t, "a", "b")
+	seen.AwaitInOrder(t, "a", "b")
 	require.False(t, closed(ended)())
 }
 
@@ -61,9 +61,9 @@ func TestWorkerOutlivesErrorsOfRedis(t *testing.T) {
 	broker := redisadapter.NewBroker(s.cnf, s.client)
 	broker.SetRegisteredTaskNames([]string{"add"})
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
+	work(t, broker, 1, &processor{Func: seen.Add})
 	publish(t, broker, task("add", "a"))
-	seen.awaitUUIDs(t, "a")
+	seen.AwaitInOrder(t, "a")
 
 	var refused atomic.Int32
 	server.Server().SetPreHook(func(peer *miniserver.Peer, command string, _ ...string) bool {
@@ -76,5 +76,5 @@ func TestWorkerOutlivesErrorsOfRedis(t *testing.T) {
 	eventually(t, func() bool { return refused.Load() > 0 })
 	server.Server().SetPreHook(nil)
 	publish(t, broker, task("add", "b"))
-	seen.awaitUUIDs(t, "a", "b")
+	seen.AwaitInOrder(t, "a", "b")
 }

@@ -45,13 +45,6 @@ func push(t *testing.T, letters *redisadapter.DeadLetters, signatures ...*tasks.
 	}
 }
 
-// routed is the task "add" of a queue.
-func routed(queue, uuid string) *tasks.Signature {
-	signature := task("add", uuid)
-	signature.RoutingKey = queue
-	return signature
-}
-
 func count(t *testing.T, letters *redisadapter.DeadLetters) int {
 	t.Helper()
 	n, err := letters.Count(context.Background())

@@ -30,8 +30,8 @@ func TestDelayedTaskWaitsForItsETA(t *testing.T) {
 		require.InDelta(t, eta.UnixNano(), s.delayedScore(t, "hour"), 1000, "scores are floats")
 		addDue(t, s, delayed("a", time.Now()))
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "a")
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "a")
 		waiting, err := broker.GetDelayedTasks()
 		require.NoError(t, err)
 		require.Len(t, waiting, 1)
@@ -50,14 +50,14 @@ func TestWorkerHearsOfATaskThatIsDelayedUntilBeforeItsNextLook(t *testing.T) {
 				s.cnf.Redis.DelayedTasksPollPeriod = int(time.Hour / time.Millisecond)
 				broker := newWorkingBroker(s, opts...)
 				var seen journal
-				work(t, broker, 1, &processor{process: seen.add})
+				work(t, broker, 1, &processor{Func: seen.Add})
 				s.enqueue(t, message("idle"))
-				seen.awaitUUIDs(t, "idle")
+				seen.AwaitInOrder(t, "idle")
 				publish(t, broker, delayed("later", time.Now().Add(time.Hour)))
 				publish(t, broker, delayed("soon", time.Now().Add(glance)))
-				seen.awaitUUIDs(t, "idle", "soon")
+				seen.AwaitInOrder(t, "idle", "soon")
 				publish(t, broker, delayed("again", time.Now().Add(glance)))
-				seen.awaitUUIDs(t, "idle", "soon", "again")
+				seen.AwaitInOrder(t, "idle", "soon", "again")
 			})
 		})
 	}
@@ -77,8 +77,8 @@ func TestDueTasksLeaveOldestFirstAndAtOnce(t *testing.T) {
 			addDue(t, s, delayed(fmt.Sprint(many-1-i), start.Add(time.Duration(many-i)*time.Millisecond)))
 		}
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, want...)
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, want...)
 	})
 }
 
@@ -102,10 +102,10 @@ func TestDueTaskGoesToItsOwnQueue(t *testing.T) {
 	custom.RoutingKey = s.name + ":custom"
 	addDue(t, s, custom)
 	var seen, customSeen journal
-	work(t, broker, 1, &processor{process: seen.add})
-	work(t, broker, 1, &processor{process: customSeen.add, queue: custom.RoutingKey})
-	customSeen.awaitUUIDs(t, "a")
-	require.Empty(t, seen.uuids())
+	work(t, broker, 1, &processor{Func: seen.Add})
+	work(t, broker, 1, &processor{Func: customSeen.Add, Queue: custom.RoutingKey})
+	customSeen.AwaitInOrder(t, "a")
+	require.Empty(t, seen.UUIDs())
 }
 
 func TestDueTaskRunsOnceWithManyWorkers(t *testing.T) {
@@ -116,14 +116,14 @@ func TestDueTaskRunsOnceWithManyWorkers(t *testing.T) {
 		for range 4 {
 			broker := redisadapter.NewBroker(s.cnf, s.client)
 			broker.SetRegisteredTaskNames([]string{"add"})
-			work(t, broker, 2, &processor{process: seen.add})
+			work(t, broker, 2, &processor{Func: seen.Add})
 		}
 		broker := redisadapter.NewBroker(s.cnf, s.client)
 		for i := range many {
 			addDue(t, s, delayed(fmt.Sprint(i), time.Now()))
 		}
-		eventually(t, func() bool { return len(seen.uuids()) >= many })
-		require.Never(t, func() bool { return len(seen.uuids()) > many }, glance, tick)
+		eventually(t, func() bool { return seen.Len() >= many })
+		require.Never(t, func() bool { return seen.Len() > many }, glance, tick)
 		waiting, err := broker.GetDelayedTasks()
 		require.NoError(t, err)
 		require.Empty(t, waiting)
@@ -141,8 +141,8 @@ func TestGarbageAmongDelayedTasksIsDropped(t *testing.T) {
 		broker.SetRegisteredTaskNames([]string{"add"})
 		addDue(t, s, delayed("a", time.Now()))
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "a")
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "a")
 		eventually(t, func() bool { return s.client.ZCard(ctx, s.cnf.Redis.DelayedTasksKey).Val() == 0 })
 	})
 }
@@ -171,10 +171,10 @@ func TestDueTasksOfAWorkerThatDiedMovingThemAreMovedFirstAndInOrder(t *testing.T
 		}
 		require.NoError(t, s.client.Set(ctx, "{"+key+"}:claim", "dead", 0).Err())
 		var seen journal
-		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
-		require.Never(t, func() bool { return len(seen.uuids()) > 0 }, glance, tick, "somebody else may be at it")
+		work(t, newWorkingBroker(s), 1, &processor{Func: seen.Add})
+		require.Never(t, func() bool { return seen.Len() > 0 }, glance, tick, "somebody else may be at it")
 		require.NoError(t, s.client.Del(ctx, "{"+key+"}:claim").Err())
-		seen.awaitUUIDs(t, "b", "a", "later")
+		seen.AwaitInOrder(t, "b", "a", "later")
 		eventually(t, func() bool {
 			return s.client.Exists(ctx, "{"+key+"}:claimed").Val()+s.client.Exists(ctx, "{"+key+"}:claim").Val() == 0
 		})
@@ -189,11 +189,11 @@ func TestIdleWorkerStartsADelayedTaskWhenItIsDue(t *testing.T) {
 		addDue(t, s, delayed("a", time.Now().Add(3*glance)))
 		var seen journal
 		var early atomic.Bool
-		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+		work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
 			early.Store(time.Now().Before(*signature.ETA))
-			return seen.add(signature)
+			return seen.Add(signature)
 		}})
-		seen.awaitUUIDs(t, "a")
+		seen.AwaitInOrder(t, "a")
 		require.False(t, early.Load())
 	})
 }
@@ -214,7 +214,7 @@ func TestDelayedTaskThatIsTooLongGoesToTheDeadLetters(t *testing.T) {
 	t.Parallel()
 	s, _ := embedded(t)
 	var seen journal
-	work(t, newWorkingBroker(s, redisadapter.WithMaxMessage(1000)), 1, &processor{process: seen.add})
+	work(t, newWorkingBroker(s, redisadapter.WithMaxMessage(1000)), 1, &processor{Func: seen.Add})
 	long := task("add", "a", tasks.Arg{Type: "string", Value: strings.Repeat("x", 1000)})
 	eta := time.Now().Add(glance)
 	long.ETA = &eta
@@ -222,7 +222,7 @@ func TestDelayedTaskThatIsTooLongGoesToTheDeadLetters(t *testing.T) {
 	letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
 	letter := awaitLetters(t, letters, 1)[0]
 	require.Contains(t, letter.Reason, "WithMaxMessage")
-	require.Empty(t, seen.uuids())
+	require.Empty(t, seen.UUIDs())
 }
 
 func TestClaimThatOutlastsItsExpirySinceTheClockWasSetBackIsNone(t *testing.T) {
@@ -231,7 +231,7 @@ func TestClaimThatOutlastsItsExpirySinceTheClockWasSetBackIsNone(t *testing.T) {
 		require.NoError(t, s.client.Set(t.Context(), claim, "dead", time.Hour).Err())
 		addDue(t, s, delayed("a", time.Now()))
 		var seen journal
-		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "a")
+		work(t, newWorkingBroker(s), 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "a")
 	})
 }

@@ -73,35 +73,17 @@ func (s *site) enqueue(t *testing.T, messages ...string) {
 	}
 }
 
-// latch is a processor whose tasks wait to be let through.
-type latch struct {
-	journal
-	open chan struct{}
-	test context.Context
-}
-
-func newLatch(t *testing.T) *latch { return &latch{open: make(chan struct{}), test: t.Context()} }
-
-func (l *latch) process(signature *tasks.Signature) error {
-	_ = l.add(signature)
-	select {
-	case <-l.open:
-	case <-l.test.Done(): // it has failed
-	}
-	return nil
-}
-
 func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		l := newLatch(t)
 		broker := newWorkingBroker(s)
-		work(t, broker, 1, &processor{process: l.process})
+		work(t, broker, 1, &processor{Func: l.Hold})
 		s.enqueue(t, message("a"))
-		l.awaitUUIDs(t, "a")
+		l.AwaitInOrder(t, "a")
 		require.Equal(t, []string{message("a")}, s.processing(t))
 		require.Zero(t, s.queued(t))
 
-		close(l.open)
+		l.Release()
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
 		require.Zero(t, s.queued(t))
 	})
@@ -110,14 +92,14 @@ func TestTaskIsHeldInRedisUntilItIsDone(t *testing.T) {
 func TestTasksOfADeadWorkerRunInTheirOldOrderBeforeAllOthers(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		l := newLatch(t)
-		work(t, newWorkingBroker(s), 1, &processor{process: l.process})
+		work(t, newWorkingBroker(s), 1, &processor{Func: l.Hold})
 		s.enqueue(t, message("first"))
-		l.awaitUUIDs(t, "first")
+		l.AwaitInOrder(t, "first")
 		s.dieWith(t, "dead", message("a"), message("b"), message("c"))
 		s.enqueue(t, message("later"))
 		eventually(t, func() bool { return s.queued(t) == 4 })
-		close(l.open)
-		l.awaitUUIDs(t, "first", "a", "b", "c", "later")
+		l.Release()
+		l.AwaitInOrder(t, "first", "a", "b", "c", "later")
 		eventually(t, func() bool {
 			return s.client.Exists(context.Background(), s.key("deliveries")).Val() == 0
 		})
@@ -128,37 +110,37 @@ func TestQueueThatNamesItsSlotKeepsItsTasksToo(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		s.cnf.DefaultQueue = "app:{" + s.name + "}:tasks"
 		var seen journal
-		work(t, newWorkingBroker(s), 1, &processor{process: seen.add})
+		work(t, newWorkingBroker(s), 1, &processor{Func: seen.Add})
 		ctx := context.Background()
 		require.NoError(t, s.client.RPush(ctx, s.cnf.DefaultQueue+":processing:dead", message("a")).Err())
 		require.NoError(t, s.client.ZAdd(ctx, s.cnf.DefaultQueue+":consumers", &redis.Z{Score: 1, Member: "dead"}).Err())
-		seen.awaitUUIDs(t, "a")
+		seen.AwaitInOrder(t, "a")
 	})
 }
 
 func TestBusyWorkerIsNotTakenForDead(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		l := newLatch(t)
-		work(t, newWorkingBroker(s), 1, &processor{process: l.process})
+		work(t, newWorkingBroker(s), 1, &processor{Func: l.Hold})
 		s.enqueue(t, message("a"))
-		l.awaitUUIDs(t, "a")
+		l.AwaitInOrder(t, "a")
 		var others journal
-		work(t, newWorkingBroker(s), 1, &processor{process: others.add})
-		require.Never(t, func() bool { return len(others.uuids()) > 0 }, 3*shortTimeout, tick)
-		close(l.open)
+		work(t, newWorkingBroker(s), 1, &processor{Func: others.Add})
+		require.Never(t, func() bool { return others.Len() > 0 }, 3*shortTimeout, tick)
+		l.Release()
 	})
 }
 
 func TestWorkersMayDifferInTheirHeartbeatTimeouts(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
 		l := newLatch(t)
-		work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour)), 1, &processor{process: l.process})
+		work(t, newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour)), 1, &processor{Func: l.Hold})
 		s.enqueue(t, message("a"))
-		l.awaitUUIDs(t, "a")
+		l.AwaitInOrder(t, "a")
 		var others journal
-		work(t, newWorkingBroker(s), 1, &processor{process: others.add})
-		require.Never(t, func() bool { return len(others.uuids()) > 0 }, 3*shortTimeout, tick)
-		close(l.open)
+		work(t, newWorkingBroker(s), 1, &processor{Func: others.Add})
+		require.Never(t, func() bool { return others.Len() > 0 }, 3*shortTimeout, tick)
+		l.Release()
 	})
 }
 
@@ -167,16 +149,16 @@ func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T)
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		ctx := context.Background()
 		l := newLatch(t)
-		work(t, newWorkingBroker(s), 1, &processor{process: l.process})
+		work(t, newWorkingBroker(s), 1, &processor{Func: l.Hold})
 		s.enqueue(t, message("a"))
-		l.awaitUUIDs(t, "a")
+		l.AwaitInOrder(t, "a")
 		own := s.key("processing:" + s.consumer(t))
 		require.NoError(t, s.client.LMove(ctx, own, s.key("processing:other"), "LEFT", "RIGHT").Err())
 		require.NoError(t, s.client.Del(ctx, s.key("consumers")).Err())
 
-		close(l.open)
+		l.Release()
 		s.enqueue(t, message("b"))
-		l.awaitUUIDs(t, "a", "b")
+		l.AwaitInOrder(t, "a", "b")
 		require.Equal(t, []string{message("a")}, s.list(t, s.key("processing:other")))
 		eventually(t, func() bool { return s.client.LLen(ctx, own).Val() == 0 })
 		require.NoError(t, s.client.ZScore(ctx, s.key("consumers"), strings.TrimPrefix(own, s.key("processing:"))).Err())
@@ -186,16 +168,16 @@ func TestWorkerThatWasTakenForDeadWorksOnAndTakesNothingFromOthers(t *testing.T)
 func TestTaskWhoseArrivalWentUnnoticedIsRun(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		l := newLatch(t)
-		work(t, newWorkingBroker(s), 2, &processor{process: l.process})
+		work(t, newWorkingBroker(s), 2, &processor{Func: l.Hold})
 		s.enqueue(t, message("a"))
-		l.awaitUUIDs(t, "a")
+		l.AwaitInOrder(t, "a")
 		ctx := context.Background()
 		require.NoError(t, s.client.RPush(ctx, s.key("processing:"+s.consumer(t)), message("b"), message("c")).Err())
-		l.awaitUUIDs(t, "a", "b")
-		close(l.open)
-		eventually(t, func() bool { return len(l.uuids()) == 3 })
+		l.AwaitInOrder(t, "a", "b")
+		l.Release()
+		eventually(t, func() bool { return l.Len() == 3 })
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
-		require.Len(t, l.uuids(), 3)
+		require.Len(t, l.UUIDs(), 3)
 	})
 }
 
@@ -207,29 +189,29 @@ func TestTaskThatKillsItsWorkersGoesToTheDeadLetters(t *testing.T) {
 		s.dieWith(t, "dead", message("innocent"), message("killer"))
 		var seen journal
 		broker := newWorkingBroker(s, redisadapter.WithMaxAttempts(3), redisadapter.WithDeadLetters(letters))
-		work(t, broker, 1, &processor{process: seen.add})
+		work(t, broker, 1, &processor{Func: seen.Add})
 
-		seen.awaitUUIDs(t, "innocent")
+		seen.AwaitInOrder(t, "innocent")
 		dead := awaitLetters(t, letters, 1)
 		require.Equal(t, message("killer"), string(dead[0].Body))
 		require.Equal(t, s.cnf.DefaultQueue, dead[0].Queue)
 		require.Contains(t, dead[0].Reason, redisadapter.ErrTooManyAttempts.Error())
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
 		require.Zero(t, s.client.Exists(ctx, s.key("deliveries")).Val(), "a replayed task starts afresh")
-		require.Equal(t, []string{"innocent"}, seen.uuids())
+		require.Equal(t, []string{"innocent"}, seen.UUIDs())
 	})
 }
 
 func TestCopiesOfAMessageCountAsOneWhenAWorkerDies(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		l := newLatch(t)
-		work(t, newWorkingBroker(s, redisadapter.WithMaxAttempts(2)), 3, &processor{process: l.process})
+		work(t, newWorkingBroker(s, redisadapter.WithMaxAttempts(2)), 3, &processor{Func: l.Hold})
 		s.dieWith(t, "dead", message("a"), message("a"), message("a"))
-		l.awaitUUIDs(t, "a", "a", "a")
+		l.AwaitInOrder(t, "a", "a", "a")
 		counted, err := s.client.ZScore(context.Background(), s.key("deliveries"), digest(message("a"))).Result()
 		require.NoError(t, err)
 		require.Equal(t, 1.0, counted)
-		close(l.open)
+		l.Release()
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
 	})
 }
@@ -244,7 +226,7 @@ func TestFailuresAreCountedOfNoMoreThanTenThousandMessages(t *testing.T) {
 		}
 		require.NoError(t, s.client.ZAdd(t.Context(), s.key("deliveries"), counted...).Err())
 		broker := newWorkingBroker(s)
-		work(t, broker, 1, &processor{process: func(*tasks.Signature) error { return errors.New("no good") }})
+		work(t, broker, 1, &processor{Func: func(*tasks.Signature) error { return errors.New("no good") }})
 		s.enqueue(t, message("a"))
 		eventually(t, func() bool { return s.client.ZCard(context.Background(), s.key("deferred")).Val() == 1 })
 		require.EqualValues(t, most, s.client.ZCard(t.Context(), s.key("deliveries")).Val())
@@ -262,12 +244,12 @@ func TestIsolatedTasksRunOneAtATimeBesideTheOthers(t *testing.T) {
 		}
 		s.enqueue(t, message("a"), message("b"))
 		l := newLatch(t)
-		work(t, newWorkingBroker(s), 4, &processor{process: l.process})
-		eventually(t, func() bool { return len(l.uuids()) == 3 })
-		require.Never(t, func() bool { return len(l.uuids()) > 3 }, glance, tick)
-		require.ElementsMatch(t, []string{"s1", "a", "b"}, l.uuids())
-		close(l.open)
-		eventually(t, func() bool { return len(l.uuids()) == 4 })
+		work(t, newWorkingBroker(s), 4, &processor{Func: l.Hold})
+		eventually(t, func() bool { return l.Len() == 3 })
+		require.Never(t, func() bool { return l.Len() > 3 }, glance, tick)
+		require.ElementsMatch(t, []string{"s1", "a", "b"}, l.UUIDs())
+		l.Release()
+		eventually(t, func() bool { return l.Len() == 4 })
 	})
 }
 
@@ -276,9 +258,9 @@ func TestTaskThatWasNotProcessedToItsEndComesAgainUnaltered(t *testing.T) {
 		var seen journal
 		var failed atomic.Bool
 		broker := newWorkingBroker(s)
-		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+		work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
 			before := *signature
-			_ = seen.add(&before)
+			_ = seen.Add(&before)
 			signature.Name, signature.Args = "altered", nil
 			if failed.CompareAndSwap(false, true) {
 				return errors.New("backend down")
@@ -288,8 +270,8 @@ func TestTaskThatWasNotProcessedToItsEndComesAgainUnaltered(t *testing.T) {
 		publish(t, broker, task("add", "a", tasks.Arg{Type: "int64", Value: 1}))
 		eventually(t, func() bool { return s.client.ZCard(context.Background(), s.key("deferred")).Val() == 1 })
 		require.Empty(t, s.processing(t))
-		seen.awaitUUIDs(t, "a", "a")
-		require.Equal(t, seen.signatures()[0], seen.signatures()[1])
+		seen.AwaitInOrder(t, "a", "a")
+		require.Equal(t, seen.Tasks()[0], seen.Tasks()[1])
 	})
 }
 
@@ -298,21 +280,21 @@ func TestStopRequeuesWhatWasNotBegun(t *testing.T) {
 		ctx := context.Background()
 		l := newLatch(t)
 		broker := newWorkingBroker(s)
-		ended := work(t, broker, 1, &processor{process: l.process})
+		ended := work(t, broker, 1, &processor{Func: l.Hold})
 		s.enqueue(t, message("a"))
-		l.awaitUUIDs(t, "a")
+		l.AwaitInOrder(t, "a")
 		own := s.key("processing:" + s.consumer(t))
 		s.enqueue(t, message("d"))
 		require.NoError(t, s.client.RPush(ctx, own, message("b"), message("c")).Err())
 		go broker.StopConsuming()
 		// This one returns when the broker has begun to stop.
-		_, err := broker.StartConsuming("other", 1, &processor{queue: s.name + ":other"})
+		_, err := broker.StartConsuming("other", 1, &processor{Queue: s.name + ":other"})
 		require.NoError(t, err)
-		close(l.open)
-		eventually(t, closed(ended))
+		l.Release()
+		await(t, ended)
 		require.Equal(t, []string{message("b"), message("c"), message("d")}, s.list(t, s.cnf.DefaultQueue))
 		require.Zero(t, s.client.Exists(ctx, own).Val()+s.client.Exists(ctx, s.key("consumers")).Val())
-		require.Equal(t, []string{"a"}, l.uuids())
+		require.Equal(t, []string{"a"}, l.UUIDs())
 	})
 }
 
@@ -338,7 +320,7 @@ func TestAWorkerThatMayStillBeGivenAMessageStaysKnown(t *testing.T) {
 				eventually(t, func() bool { return refused.Load() > 1 })
 			}
 			broker.StopConsuming()
-			eventually(t, closed(ended))
+			await(t, ended)
 			require.Equal(t, known, server.Exists(consumers))
 		})
 	}
@@ -350,13 +332,13 @@ func TestFailedTaskComesAgainThoughDelayedTasksCannotBeRead(t *testing.T) {
 		require.NoError(t, s.client.Set(t.Context(), s.cnf.Redis.DelayedTasksKey, "no sorted set", 0).Err())
 		broker := newWorkingBroker(s, redisadapter.WithBackoff(time.Millisecond, time.Millisecond))
 		var seen journal
-		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
-			if _ = seen.add(signature); len(seen.uuids()) == 1 {
+		work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
+			if _ = seen.Add(signature); seen.Len() == 1 {
 				return errors.New("no good")
 			}
 			return nil
 		}})
 		s.enqueue(t, message("a"))
-		seen.awaitUUIDs(t, "a", "a")
+		seen.AwaitInOrder(t, "a", "a")
 	})
 }

@@ -29,8 +29,8 @@ func workOff(t *testing.T, s *site, client redis.UniversalClient, uuids ...strin
 		s.enqueue(t, message(uuid))
 	}
 	var seen journal
-	ended := work(t, broker, 1, &processor{process: seen.add})
-	seen.awaitUUIDs(t, uuids...)
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
+	seen.AwaitInOrder(t, uuids...)
 	broker.StopConsuming()
 	<-ended
 }
@@ -40,7 +40,7 @@ func TestWhatIsDoneIsCountedWhileAWorkerWorks(t *testing.T) {
 		// What is counted expires with the heartbeat, which must not happen on a busy machine.
 		broker := newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(4*time.Second), redisadapter.WithShards(3))
 		var seen journal
-		ended := work(t, broker, 2, &processor{process: seen.add})
+		ended := work(t, broker, 2, &processor{Func: seen.Add})
 		publish(t, broker, numberedTasks(30)...)
 		eventually(t, func() bool { return s.done(t) == 30 })
 		publish(t, broker, numberedTasks(10)...)
@@ -95,11 +95,11 @@ func doneIsCountedOnce(t *testing.T, s *site, retries int) {
 	// The report that tells what is counted must not expire on a busy machine.
 	broker := newWorkingBroker(&onClient, redisadapter.WithHeartbeatTimeout(4*time.Second))
 	var seen journal
-	ended := work(t, broker, 1, &processor{process: seen.add})
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
 	s.enqueue(t, message("a"), message("b"), message("c"))
 	eventually(t, reply.isLost)
 	s.enqueue(t, message("d"))
-	seen.awaitUUIDs(t, "a", "b", "c", "d")
+	seen.AwaitInOrder(t, "a", "b", "c", "d")
 	broker.StopConsuming()
 	<-ended
 	require.Equal(t, 5, s.done(t))

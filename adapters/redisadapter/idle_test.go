@@ -59,7 +59,7 @@ func TestIdleWorkerOnlyWaits(t *testing.T) {
 	s.client.(*redis.Client).AddHook(c)
 	var seen journal
 	broker := newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour))
-	work(t, broker, 1, &processor{process: seen.add})
+	work(t, broker, 1, &processor{Func: seen.Add})
 	const waits = 5
 	eventually(t, func() bool { return c.count("blmove") >= waits })
 	for name, n := range c.all() {
@@ -68,5 +68,5 @@ func TestIdleWorkerOnlyWaits(t *testing.T) {
 		}
 	}
 	s.enqueue(t, message("a"), message("b"))
-	seen.awaitUUIDs(t, "a", "b")
+	seen.AwaitInOrder(t, "a", "b")
 }

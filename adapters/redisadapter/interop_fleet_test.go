@@ -55,26 +55,26 @@ func TestMixedFleetDoesEachTaskOnce(t *testing.T) {
 
 			counts := func() map[string]int {
 				found := make(map[string]int)
-				for _, uuid := range slices.Concat(oursSeen.uuids(), theirsSeen.uuids()) {
+				for _, uuid := range slices.Concat(oursSeen.UUIDs(), theirsSeen.UUIDs()) {
 					found[uuid]++
 				}
 				return found
 			}
 			eventually(t, func() bool { return len(counts()) == many })
 			require.True(t, maps.Equal(want, counts()))
-			require.NotEmpty(t, oursSeen.uuids())
-			require.NotEmpty(t, theirsSeen.uuids())
+			require.NotEmpty(t, oursSeen.UUIDs())
+			require.NotEmpty(t, theirsSeen.UUIDs())
 			theirs.StopConsuming()
-			eventually(t, closed(ended))
+			await(t, ended)
 		})
 	}
 }
 
 // untilBothWork has no task end before the other kind of worker has one too.
 func untilBothWork(t *testing.T, seen, others *journal) *processor {
-	return &processor{process: func(signature *tasks.Signature) error {
-		_ = seen.add(signature)
-		for len(others.uuids()) == 0 && t.Context().Err() == nil {
+	return &processor{Func: func(signature *tasks.Signature) error {
+		_ = seen.Add(signature)
+		for others.Len() == 0 && t.Context().Err() == nil {
 			time.Sleep(tick)
 		}
 		return nil
@@ -91,7 +91,7 @@ func TestMachinerysWorkerRunsWhatOursGivesBack(t *testing.T) {
 			ended := work(t, ours, 1, &processor{})
 			publish(t, ours, task("add", "a"))
 			ours.StopConsuming()
-			eventually(t, closed(ended))
+			await(t, ended)
 
 			theirs := newTheirs(s)
 			theirs.SetRegisteredTaskNames([]string{"add"})
@@ -99,11 +99,11 @@ func TestMachinerysWorkerRunsWhatOursGivesBack(t *testing.T) {
 			theirsEnded := make(chan struct{})
 			go func() {
 				defer close(theirsEnded)
-				_, _ = theirs.StartConsuming("theirs", 1, &processor{process: seen.add})
+				_, _ = theirs.StartConsuming("theirs", 1, &processor{Func: seen.Add})
 			}()
-			seen.awaitUUIDs(t, "a")
+			seen.AwaitInOrder(t, "a")
 			theirs.StopConsuming()
-			eventually(t, closed(theirsEnded))
+			await(t, theirsEnded)
 		})
 	}
 }

@@ -17,16 +17,16 @@ func TestMachinerysWorkerRunsOurTasks(t *testing.T) {
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			_, _ = theirs.StartConsuming("worker", 1, &processor{process: seen.add})
+			_, _ = theirs.StartConsuming("worker", 1, &processor{Func: seen.Add})
 		}()
 		ours := redisadapter.NewBroker(s.cnf, s.client)
 		publish(t, ours, task("add", "a"))
-		seen.awaitUUIDs(t, "a")
+		seen.AwaitInOrder(t, "a")
 		publish(t, ours, delayed("b", time.Now().Add(glance)))
-		seen.awaitUUIDs(t, "a", "b")
+		seen.AwaitInOrder(t, "a", "b")
 
 		theirs.StopConsuming()
-		eventually(t, closed(ended))
+		await(t, ended)
 	})
 }
 
@@ -35,13 +35,13 @@ func TestOurWorkerRunsMachinerysTasks(t *testing.T) {
 		ours := redisadapter.NewBroker(s.cnf, s.client)
 		ours.SetRegisteredTaskNames([]string{"add"})
 		var seen journal
-		work(t, ours, 1, &processor{process: seen.add})
+		work(t, ours, 1, &processor{Func: seen.Add})
 
 		theirs := machinerybroker.NewGR(s.cnf, []string{s.options.Addr}, s.options.DB)
 		defer theirs.StopConsuming()
 		publish(t, theirs, task("add", "a"))
-		seen.awaitUUIDs(t, "a")
+		seen.AwaitInOrder(t, "a")
 		publish(t, theirs, delayed("b", time.Now().Add(glance)))
-		seen.awaitUUIDs(t, "a", "b")
+		seen.AwaitInOrder(t, "a", "b")
 	})
 }

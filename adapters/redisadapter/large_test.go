@@ -86,11 +86,11 @@ func TestLargeMessagesGoThroughNoScript(t *testing.T) {
 			publish(t, broker, largeTask(sent[i], largeBytes))
 		}
 		var seen journal
-		ended := work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, sent...)
+		ended := work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, sent...)
 		// One after which the worker waits.
 		publish(t, broker, largeTask("waited for", largeBytes))
-		seen.awaitUUIDs(t, append(sent, "waited for")...)
+		seen.AwaitInOrder(t, append(sent, "waited for")...)
 		broker.StopConsuming()
 		<-ended
 		given, brought := c.counts()
@@ -109,8 +109,8 @@ func TestLargeAndSmallMessagesKeepTheirOrder(t *testing.T) {
 			publish(t, broker, largeTask(sent[i], i/3%2*largeBytes))
 		}
 		var seen journal
-		ended := work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, sent...)
+		ended := work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, sent...)
 		broker.StopConsuming()
 		<-ended
 		nothingLeft(t, s)
@@ -124,11 +124,11 @@ func TestEqualLargeMessagesRunEach(t *testing.T) {
 			publish(t, broker, largeTask("same", largeBytes))
 		}
 		var seen journal
-		ended := work(t, broker, 3, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.uuids()) >= 5 })
+		ended := work(t, broker, 3, &processor{Func: seen.Add})
+		eventually(t, func() bool { return seen.Len() >= 5 })
 		broker.StopConsuming()
 		<-ended
-		require.Len(t, seen.uuids(), 5)
+		require.Len(t, seen.UUIDs(), 5)
 		nothingLeft(t, s)
 	})
 }
@@ -138,14 +138,14 @@ func TestFailuresOfALargeMessageAreForgottenWhenItIsDone(t *testing.T) {
 		broker := newWorkingBroker(s)
 		publish(t, broker, largeTask("a", largeBytes))
 		var seen journal
-		ended := work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
-			_ = seen.add(signature)
-			if len(seen.uuids()) == 1 {
+		ended := work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
+			_ = seen.Add(signature)
+			if seen.Len() == 1 {
 				return errors.New("not yet")
 			}
 			return nil
 		}})
-		seen.awaitUUIDs(t, "a", "a")
+		seen.AwaitInOrder(t, "a", "a")
 		broker.StopConsuming()
 		<-ended
 		nothingLeft(t, s)
@@ -163,8 +163,8 @@ func TestLargeMessageWhoseReplyIsLostRunsOnce(t *testing.T) {
 		broker.SetRegisteredTaskNames([]string{"add"})
 		publish(t, broker, largeTask("a", largeBytes), largeTask("b", largeBytes), largeTask("c", largeBytes))
 		var seen journal
-		ended := work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "a", "b", "c")
+		ended := work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "a", "b", "c")
 		broker.StopConsuming()
 		<-ended
 		require.True(t, reply.isLost())
@@ -194,8 +194,8 @@ func TestLargeMessagesAreTakenFromAFullRedis(t *testing.T) {
 		publish(t, broker, largeTask("a", largeBytes), largeTask("b", largeBytes), largeTask("c", largeBytes))
 		s.client.(*redis.Client).AddHook(new(full))
 		var seen journal
-		ended := work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "a", "b", "c")
+		ended := work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "a", "b", "c")
 		broker.StopConsuming()
 		<-ended
 		nothingLeft(t, s)
@@ -226,13 +226,13 @@ func TestLargeMessageThatComesToAPausedQueueWaits(t *testing.T) {
 		broker := newWorkingBroker(s)
 		publish(t, broker, largeTask("a", largeBytes), largeTask("b", largeBytes))
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
+		work(t, broker, 1, &processor{Func: seen.Add})
 		eventually(t, func() bool { return len(paused) == 1 })
 		require.NoError(t, <-paused)
 		eventually(t, func() bool { return s.queued(t) == 1 && len(keysWith(t, s, ":processing:")) == 0 })
-		seen.awaitUUIDs(t, "a")
+		seen.AwaitInOrder(t, "a")
 		require.NoError(t, source.Resume(context.Background(), s.cnf.DefaultQueue))
-		seen.awaitUUIDs(t, "a", "b")
+		seen.AwaitInOrder(t, "a", "b")
 	})
 }
 

@@ -90,8 +90,8 @@ func letterComesOnce(t *testing.T, s *site, reply *lostReply, retries int) {
 	require.NoError(t, s.client.RPush(t.Context(), s.cnf.DefaultQueue, reply.text).Err())
 	publish(t, broker, task("add", "after"))
 	var seen journal
-	ended := work(t, broker, 1, &processor{process: seen.add})
-	seen.awaitUUIDs(t, "after")
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
+	seen.AwaitInOrder(t, "after")
 	broker.StopConsuming()
 	<-ended
 

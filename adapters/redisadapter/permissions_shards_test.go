@@ -16,7 +16,7 @@ func TestMissingRightsToShardsAreNamedAtTheStart(t *testing.T) {
 	t.Parallel()
 	f := newFeatures(t, documentedRights(t, queuesOfTests, delayedOfTests), 10*time.Second)
 	broker := redisadapter.NewBroker(f.cnf, f.user, redisadapter.WithLogger(f.log.Logger()), redisadapter.WithShards(3))
-	work(t, broker, 1, &processor{process: func(*tasks.Signature) error { return nil }})
+	work(t, broker, 1, &processor{Func: func(*tasks.Signature) error { return nil }})
 	eventually(t, func() bool { return len(f.log.Lines("does not permit keys")) > 0 })
 	shards := redisadapter.ShardNames(f.cnf.DefaultQueue, 3)[1:]
 	want := []string{shards[0], shards[0] + ":check", shards[1], shards[1] + ":check"}
@@ -31,8 +31,8 @@ func TestDocumentedRightsToShardsAreEnough(t *testing.T) {
 	broker := redisadapter.NewBroker(f.cnf, f.user, redisadapter.WithLogger(f.log.Logger()), redisadapter.WithShards(4))
 	broker.SetRegisteredTaskNames([]string{"add"})
 	var seen journal
-	work(t, broker, 4, &processor{process: seen.add})
+	work(t, broker, 4, &processor{Func: seen.Add})
 	publish(t, broker, numberedTasks(40)...)
-	awaitOnce(t, &seen, numberedTasks(40))
+	seen.Await(t, uuidsOf(numberedTasks(40))...)
 	require.Empty(t, f.log.Lines("does not permit"))
 }

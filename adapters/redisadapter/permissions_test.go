@@ -247,8 +247,8 @@ func (f *features) useBroker(t *testing.T) {
 	broker.SetRegisteredTaskNames([]string{"add"})
 	var seen journal
 	failed, release := atomic.Bool{}, make(chan struct{})
-	p := &processor{process: func(s *tasks.Signature) error {
-		_ = seen.add(s)
+	p := &processor{Func: func(s *tasks.Signature) error {
+		_ = seen.Add(s)
 		<-release
 		if s.UUID == "fails" && !failed.Swap(true) {
 			return errors.New("no good")
@@ -258,7 +258,7 @@ func (f *features) useBroker(t *testing.T) {
 	ended := work(t, broker, 1, p)
 	ctx := t.Context()
 	_ = broker.Publish(ctx, task("add", "first"))
-	f.mustHappen(func() bool { return len(seen.uuids()) > 0 })
+	f.mustHappen(func() bool { return seen.Len() > 0 })
 	late := time.Now().Add(2 * time.Second)
 	strange, delayed := task("strange", "strange"), task("add", "delayed")
 	delayed.ETA = &late
@@ -275,7 +275,7 @@ func (f *features) useBroker(t *testing.T) {
 	close(release)
 	f.mustHappen(func() bool {
 		want := []string{"first", "left", "low", "fails", "high", "middle", "delayed", "back"}
-		return !slices.ContainsFunc(want, func(uuid string) bool { return !slices.Contains(seen.uuids(), uuid) }) && failed.Load()
+		return !slices.ContainsFunc(want, func(uuid string) bool { return !slices.Contains(seen.UUIDs(), uuid) }) && failed.Load()
 	})
 	f.mustHappen(func() bool { return f.client.Del(ctx, queue).Val() == 1 }) // the strange one goes round for ever
 	f.mustHappen(f.refusals.waited.Load)
@@ -337,7 +337,7 @@ func TestMissingRightsAreNamedAtTheStart(t *testing.T) {
 				return slices.Contains(missing, right)
 			}), 10*time.Second)
 			broker := redisadapter.NewBroker(f.cnf, f.user, redisadapter.WithLogger(f.log.Logger()))
-			work(t, broker, 1, &processor{process: func(*tasks.Signature) error { return nil }})
+			work(t, broker, 1, &processor{Func: func(*tasks.Signature) error { return nil }})
 			eventually(t, func() bool { return len(f.log.Lines("does not permit")) > 0 })
 			require.Equal(t, missing, f.notPermitted(t))
 		})

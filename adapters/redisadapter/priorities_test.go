@@ -25,8 +25,8 @@ func prioritized(uuid string, priority uint8) *tasks.Signature {
 // hold has a worker begin the task "held", and returns the journal, and what lets it go on.
 func hold(t *testing.T, broker brokersiface.Broker, p *processor) (*adaptertest.Latch, func()) {
 	t.Helper()
-	latch := adaptertest.NewLatch(t)
-	p.process = latch.Hold
+	latch := newLatch(t)
+	p.Func = latch.Hold
 	work(t, broker, 1, p)
 	publish(t, broker, task("add", "held"))
 	latch.Await(t, "held")
@@ -59,8 +59,8 @@ func TestPriorityIsIgnoredInOtherQueues(t *testing.T) {
 		publish(t, broker, prioritized("none", 0), prioritized("nine", 9))
 		require.Equal(t, 2, s.queued(t))
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "none", "nine")
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "none", "nine")
 	})
 }
 
@@ -69,7 +69,7 @@ func TestWorkerWithoutTheOptionEmptiesAQueueWithPriorities(t *testing.T) {
 		broker := newWorkingBroker(s, redisadapter.WithPriorities())
 		var ready atomic.Bool
 		ready.Store(true)
-		seen, release := hold(t, broker, &processor{preConsume: ready.Load})
+		seen, release := hold(t, broker, &processor{Ready: ready.Load})
 		publish(t, broker, prioritized("none", 0), prioritized("nine", 9))
 		// The worker takes none of them: it is kept from it until it has stopped.
 		stopped := make(chan struct{})
@@ -79,8 +79,8 @@ func TestWorkerWithoutTheOptionEmptiesAQueueWithPriorities(t *testing.T) {
 		<-stopped
 		require.Equal(t, 1, seen.Len())
 		var rest journal
-		work(t, newWorkingBroker(s), 1, &processor{process: rest.add})
-		rest.awaitUUIDs(t, "nine", "none")
+		work(t, newWorkingBroker(s), 1, &processor{Func: rest.Add})
+		rest.AwaitInOrder(t, "nine", "none")
 	})
 }
 
@@ -144,11 +144,11 @@ func TestIdleWorkersAreWokenByTasksOfAnyPriority(t *testing.T) {
 		broker := newWorkingBroker(s, redisadapter.WithPriorities())
 		var seen journal
 		for range 3 {
-			work(t, broker, 1, &processor{process: seen.add})
+			work(t, broker, 1, &processor{Func: seen.Add})
 		}
 		for i := range 200 {
 			publish(t, broker, prioritized(fmt.Sprint(i), uint8(i%10)))
 		}
-		eventually(t, func() bool { return len(seen.distinct()) == 200 })
+		eventually(t, func() bool { return len(distinct(&seen)) == 200 })
 	})
 }

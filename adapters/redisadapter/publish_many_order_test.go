@@ -26,9 +26,9 @@ func TestManyTasksOfAPriorityKeepTheirOrder(t *testing.T) {
 		publish(t, broker, urgent)
 
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.uuids()) == 251 })
-		require.Equal(t, append([]string{"urgent"}, uuids...), seen.uuids())
+		work(t, broker, 1, &processor{Func: seen.Add})
+		eventually(t, func() bool { return seen.Len() == 251 })
+		require.Equal(t, append([]string{"urgent"}, uuids...), seen.UUIDs())
 	})
 }
 

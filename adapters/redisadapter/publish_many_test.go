@@ -138,13 +138,13 @@ func TestManyTasksGoWhereEachBelongs(t *testing.T) {
 		worker := newPatientBroker(s, redisadapter.WithPriorities())
 		begun, stop := make(chan struct{}), make(chan struct{})
 		begin, goOn := sync.OnceFunc(func() { close(begun) }), sync.OnceFunc(func() { close(stop) })
-		work(t, worker, 1, &processor{process: func(signature *tasks.Signature) error {
+		work(t, worker, 1, &processor{Func: func(signature *tasks.Signature) error {
 			if signature.UUID == s.name+"-first" {
 				begin()
 				<-stop
 				return nil
 			}
-			return seen.add(signature)
+			return seen.Add(signature)
 		}})
 		require.NoError(t, worker.Publish(t.Context(), task("add", s.name+"-first")))
 		t.Cleanup(goOn)
@@ -169,7 +169,7 @@ func TestManyTasksGoWhereEachBelongs(t *testing.T) {
 		require.Contains(t, delayed[3].Member, s.name+"-2")
 		goOn()
 		urgent := func(i int) string { return fmt.Sprintf("%s-%d", s.name, i) }
-		seen.awaitUUIDs(t, urgent(1), urgent(1), urgent(3), urgent(3), urgent(0), urgent(0))
+		seen.AwaitInOrder(t, urgent(1), urgent(1), urgent(3), urgent(3), urgent(0), urgent(0))
 	})
 }
 

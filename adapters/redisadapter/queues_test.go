@@ -38,8 +38,8 @@ func TestQueuesInOrderAreEmptiedOneAfterTheOther(t *testing.T) {
 		publish(t, broker, task("add", "middle"))
 		publish(t, broker, s.routedTasks("high", 3)...)
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "high0", "high1", "high2", "middle", "low0", "low1", "low2")
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "high0", "high1", "high2", "middle", "low0", "low1", "low2")
 	})
 }
 
@@ -50,10 +50,10 @@ func TestNoQueueStarvesThatHasAWeight(t *testing.T) {
 		publish(t, broker, s.routedTasks("heavy", 60)...)
 		publish(t, broker, s.routedTasks("light", 60)...)
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.uuids()) == 120 })
+		work(t, broker, 1, &processor{Func: seen.Add})
+		eventually(t, func() bool { return seen.Len() == 120 })
 		light := 0
-		for _, uuid := range seen.uuids()[:40] {
+		for _, uuid := range seen.UUIDs()[:40] {
 			if uuid[:5] == "light" {
 				light++
 			}
@@ -72,7 +72,7 @@ func TestNothingOfSeveralQueuesIsLostOrDoneTwice(t *testing.T) {
 		var seen journal
 		for range 3 {
 			broker := newPatientBroker(s, redisadapter.WithQueues(queues...), redisadapter.WithPriorities())
-			work(t, broker, 2, &processor{process: seen.add})
+			work(t, broker, 2, &processor{Func: seen.Add})
 		}
 		sender := newPatientBroker(s)
 		want := make(map[string]int)
@@ -86,9 +86,9 @@ func TestNothingOfSeveralQueuesIsLostOrDoneTwice(t *testing.T) {
 			sending.Go(func() { publish(t, sender, signatures...) })
 		}
 		sending.Wait()
-		eventually(t, func() bool { return len(seen.uuids()) >= len(want) })
+		eventually(t, func() bool { return seen.Len() >= len(want) })
 		got := make(map[string]int)
-		for _, uuid := range seen.uuids() {
+		for _, uuid := range seen.UUIDs() {
 			got[uuid]++
 		}
 		require.Equal(t, want, got)
@@ -99,9 +99,9 @@ func TestWorkerOfACustomQueueTakesFromThatAlone(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
 		broker := newPatientBroker(s, redisadapter.WithQueues(s.queue("a"), s.queue("b")))
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add, queue: s.queue("custom")})
+		work(t, broker, 1, &processor{Func: seen.Add, Queue: s.queue("custom")})
 		publish(t, broker, routed(s.queue("a"), "not this"), routed(s.queue("custom"), "this"))
-		seen.awaitUUIDs(t, "this")
+		seen.AwaitInOrder(t, "this")
 	})
 }
 
@@ -113,8 +113,8 @@ func TestTaskThatFindsNoSlotIsLeftToOtherWorkers(t *testing.T) {
 		// The busy worker may still wait for these too.
 		publish(t, busy, s.routedTasks("second", 3)...)
 		var seen journal
-		work(t, newPatientBroker(s), 1, &processor{process: seen.add, queue: s.queue("second")})
-		seen.awaitUUIDs(t, "second0", "second1", "second2")
+		work(t, newPatientBroker(s), 1, &processor{Func: seen.Add, Queue: s.queue("second")})
+		seen.AwaitInOrder(t, "second0", "second1", "second2")
 	})
 }
 
@@ -124,9 +124,9 @@ func TestPreConsumeHandlerIsNotCalledTwiceAtOnce(t *testing.T) {
 	broker := newPatientBroker(s, redisadapter.WithQueues(s.queue("a"), s.queue("b"), s.queue("c")))
 	var seen journal
 	calls := 0 // the race detector watches it
-	work(t, broker, 2, &processor{process: seen.add, preConsume: func() bool { calls++; return true }})
+	work(t, broker, 2, &processor{Func: seen.Add, Ready: func() bool { calls++; return true }})
 	publish(t, broker, routed(s.queue("a"), "a"), routed(s.queue("b"), "b"), routed(s.queue("c"), "c"))
-	eventually(t, func() bool { return len(seen.uuids()) == 3 })
+	eventually(t, func() bool { return seen.Len() == 3 })
 }
 
 func TestQueuesThatCannotBeMeantAreNamed(t *testing.T) {
@@ -158,7 +158,7 @@ func TestIdleWorkerOfSeveralQueuesOnlyWaits(t *testing.T) {
 	broker := newWorkingBroker(s, redisadapter.WithHeartbeatTimeout(time.Hour), redisadapter.WithQueues(queues...),
 		redisadapter.WithPriorities(), redisadapter.WithLogger((&adaptertest.Log{}).Logger()))
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
+	work(t, broker, 1, &processor{Func: seen.Add})
 	const waits = 8
 	eventually(t, func() bool { return c.count("blmove") >= waits*len(queues) })
 	for name, n := range c.all() {

@@ -3,13 +3,10 @@ package redisadapter_test
 import (
 	"context"
 	"crypto/rand"
-	"sync"
 	"testing"
 	"time"
 
-	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/config"
-	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/alicebob/miniredis/v2"
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
@@ -26,6 +23,21 @@ const (
 	tick   = 2 * time.Millisecond
 	// resultsExpireIn is in seconds. No test lasts as long, on a busy machine either.
 	resultsExpireIn = 600
+)
+
+type (
+	processor = adaptertest.Processor
+	journal   = adaptertest.Journal
+)
+
+var (
+	work       = adaptertest.Work
+	publish    = adaptertest.Publish
+	task       = adaptertest.Task
+	routed     = adaptertest.Routed
+	newLatch   = adaptertest.NewLatch
+	eventually = adaptertest.Eventually
+	await      = adaptertest.Await[struct{}]
 )
 
 func TestMain(m *testing.M) { adaptertest.Main(m) }
@@ -125,102 +137,18 @@ func realRedis(t testing.TB) *redis.Options {
 	return options
 }
 
-// processor is a worker without Machinery's server.
-type processor struct {
-	queue      string
-	process    func(*tasks.Signature) error
-	preConsume func() bool
-}
-
-func (p *processor) Process(signature *tasks.Signature) error { return p.process(signature) }
-func (p *processor) CustomQueue() string                      { return p.queue }
-func (p *processor) PreConsumeHandler() bool                  { return p.preConsume == nil || p.preConsume() }
-
-// journal keeps what a processor was given, in order.
-type journal struct {
-	mu   sync.Mutex
-	seen []*tasks.Signature
-}
-
-func (j *journal) add(signature *tasks.Signature) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.seen = append(j.seen, signature)
-	return nil
-}
-
-func (j *journal) signatures() []*tasks.Signature {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return append([]*tasks.Signature(nil), j.seen...)
-}
-
-func (j *journal) uuids() []string {
-	var uuids []string
-	for _, signature := range j.signatures() {
-		uuids = append(uuids, signature.UUID)
-	}
-	return uuids
-}
-
 // distinct returns the UUIDs of the tasks seen. A worker that a busy machine keeps from its heartbeats has its tasks run
 // elsewhere too.
-func (j *journal) distinct() map[string]bool {
+func distinct(seen *journal) map[string]bool {
 	found := make(map[string]bool)
-	for _, uuid := range j.uuids() {
+	for _, uuid := range seen.UUIDs() {
 		found[uuid] = true
 	}
 	return found
 }
 
-// awaitUUIDs waits until exactly these tasks were seen, in this order.
-func (j *journal) awaitUUIDs(t *testing.T, want ...string) {
-	t.Helper()
-	eventually(t, func() bool { return len(j.uuids()) >= len(want) })
-	require.Equal(t, want, j.uuids())
-}
-
-// work consumes as Machinery's worker does, until the broker stops; the channel is closed then.
-func work(t *testing.T, broker brokersiface.Broker, concurrency int, p *processor) <-chan struct{} {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for retry := true; retry; {
-			retry, _ = broker.StartConsuming("worker", concurrency, p)
-		}
-	}()
-	t.Cleanup(func() {
-		broker.StopConsuming()
-		<-ended
-	})
-	return ended
-}
-
-func publish(t *testing.T, broker brokersiface.Broker, signatures ...*tasks.Signature) {
-	t.Helper()
-	for _, signature := range signatures {
-		require.NoError(t, broker.Publish(context.Background(), signature))
-	}
-}
-
-func task(name, uuid string, args ...tasks.Arg) *tasks.Signature {
-	return &tasks.Signature{Name: name, UUID: uuid, Args: args}
-}
-
-func eventually(t *testing.T, condition func() bool) {
-	t.Helper()
-	require.Eventually(t, condition, timeout, tick)
-}
-
 func closed(done <-chan struct{}) func() bool {
-	return func() bool {
-		select {
-		case <-done:
-			return true
-		default:
-			return false
-		}
-	}
+	return func() bool { return adaptertest.Closed(done) }
 }
 
 func (s *site) queued(t *testing.T) int {

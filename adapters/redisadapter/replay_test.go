@@ -19,9 +19,9 @@ func TestDeadLettersAreReplayedOnlyToQueuesThatWorkersHaveConsumed(t *testing.T)
 		letters := newLetters(s)
 		var seen journal
 		broker := newWorkingBroker(s, redisadapter.WithDeadLetters(letters))
-		ended := work(t, broker, 1, &processor{process: seen.add})
+		ended := work(t, broker, 1, &processor{Func: seen.Add})
 		publish(t, broker, task("add", "first"))
-		seen.awaitUUIDs(t, "first")
+		seen.AwaitInOrder(t, "first")
 		broker.StopConsuming()
 		<-ended
 		foreign := s.name + ":list-of-another-application"
@@ -65,8 +65,8 @@ func TestDelayedTaskThatNamesAKeyOfAnotherTypeGoesToTheDeadLettersAndHoldsUpNoOt
 		stray, good := delayed("stray", time.Now().Add(20*time.Millisecond)), delayed("good", time.Now().Add(20*time.Millisecond))
 		stray.RoutingKey = noQueue
 		publish(t, broker, stray, good)
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "good")
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "good")
 		letter := awaitLetters(t, letters, 1)[0]
 		require.Equal(t, "stray", letter.UUID)
 		require.Equal(t, noQueue, letter.Queue)

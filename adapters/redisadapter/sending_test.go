@@ -33,8 +33,8 @@ func TestCallbackIsSentUntilTheBackendIsBack(t *testing.T) {
 	backend := redisadapter.NewBackend(s.cnf, client, redisadapter.WithRetryTimeout(0))
 	broker := newWorkingBroker(s)
 	var seen journal
-	work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
-		_ = seen.add(signature)
+	work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
+		_ = seen.Add(signature)
 		for _, callback := range signature.OnSuccess {
 			if backend.SetStatePending(callback) == nil {
 				_ = broker.Publish(context.Background(), callback)
@@ -45,9 +45,9 @@ func TestCallbackIsSentUntilTheBackendIsBack(t *testing.T) {
 	results.SetError("LOADING Redis is loading the dataset in memory")
 	publish(t, broker, followed(s.cnf.DefaultQueue))
 	eventually(t, func() bool { return asked.Load() > 3 })
-	require.Equal(t, []string{"a"}, seen.uuids())
+	require.Equal(t, []string{"a"}, seen.UUIDs())
 	results.SetError("")
-	seen.awaitUUIDs(t, "a", "callback")
+	seen.AwaitInOrder(t, "a", "callback")
 }
 
 func TestTaskWhoseCallbackCouldNotBeSentBeforeTheWorkerStoppedIsKept(t *testing.T) {
@@ -58,7 +58,7 @@ func TestTaskWhoseCallbackCouldNotBeSentBeforeTheWorkerStoppedIsKept(t *testing.
 	client, asked := impatient(t, results)
 	backend := redisadapter.NewBackend(s.cnf, client)
 	broker := newWorkingBroker(s)
-	ended := work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+	ended := work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
 		_ = backend.SetStatePending(signature.OnSuccess[0])
 		return nil
 	}})
@@ -74,7 +74,7 @@ func TestCallbackIsSentByABrokerThatIsBeingClosed(t *testing.T) {
 		broker := newWorkingBroker(s).(redisadapter.Broker)
 		begun, closing := make(chan struct{}), make(chan struct{})
 		var err atomic.Value
-		ended := work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+		ended := work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
 			close(begun)
 			<-closing
 			if e := broker.Publish(context.Background(), signature.OnSuccess[0]); e != nil {
@@ -104,15 +104,15 @@ func TestWhatFollowsATaskIsSentThoughTheContextHasEnded(t *testing.T) {
 			onEveryTopology(t, func(t *testing.T, s *site) {
 				broker := newWorkingBroker(s)
 				var seen journal
-				work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
-					_ = seen.add(signature)
+				work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
+					_ = seen.Add(signature)
 					for _, callback := range signature.OnSuccess {
 						_ = broker.Publish(ctx, callback)
 					}
 					return nil
 				}})
 				publish(t, broker, followed(s.cnf.DefaultQueue))
-				seen.awaitUUIDs(t, "a", "callback")
+				seen.AwaitInOrder(t, "a", "callback")
 			})
 		})
 	}
@@ -122,7 +122,7 @@ func TestCallbackThatIsTooLongGoesToTheDeadLetters(t *testing.T) {
 	t.Parallel()
 	s, _ := embedded(t)
 	broker := newWorkingBroker(s, redisadapter.WithMaxMessage(2000))
-	work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+	work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
 		callback := signature.OnSuccess[0]
 		callback.Args = []tasks.Arg{{Type: "string", Value: strings.Repeat("a", 2000)}} // the results of the task
 		_ = broker.Publish(context.Background(), callback)
@@ -141,7 +141,7 @@ func TestCallbackThatCanNeverBeSentGoesToTheDeadLetters(t *testing.T) {
 		require.NoError(t, s.client.Set(t.Context(), noQueue, "text", 0).Err())
 		broker := newWorkingBroker(s)
 		var failed atomic.Bool
-		work(t, broker, 1, &processor{process: func(signature *tasks.Signature) error {
+		work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
 			failed.Store(broker.Publish(context.Background(), signature.OnSuccess[0]) != nil)
 			return nil
 		}})

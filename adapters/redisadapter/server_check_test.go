@@ -63,10 +63,10 @@ func TestServersThatMayLoseTasksAreWarnedOf(t *testing.T) {
 			broker := newWorkingBroker(s, redisadapter.WithLogger(log.Logger()))
 			var seen journal
 			for range 2 {
-				work(t, broker, 1, &processor{process: seen.add})
+				work(t, broker, 1, &processor{Func: seen.Add})
 			}
 			s.enqueue(t, message("a"))
-			seen.awaitUUIDs(t, "a")
+			seen.AwaitInOrder(t, "a")
 			broker.StopConsuming()
 			if c.want == nil {
 				require.Empty(t, log.Lines("redis", "maxmemory"), log)

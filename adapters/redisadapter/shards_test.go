@@ -38,13 +38,6 @@ func (s *site) waitingIn(t *testing.T, shards int) []int {
 	return waiting
 }
 
-// awaitOnce waits for exactly these tasks, each once.
-func awaitOnce(t *testing.T, seen *journal, want []*tasks.Signature) {
-	t.Helper()
-	eventually(t, func() bool { return len(seen.uuids()) >= len(want) })
-	require.ElementsMatch(t, uuidsOf(want), seen.uuids())
-}
-
 func TestTasksOfAShardedQueueLieOnAllMastersAndAreDoneOnce(t *testing.T) {
 	t.Parallel()
 	s := newSiteOn(t, "test-"+rand.Text(), newClusterClient(t))
@@ -74,9 +67,9 @@ func TestTasksOfAShardedQueueLieOnAllMastersAndAreDoneOnce(t *testing.T) {
 	var seen journal
 	for range 2 {
 		broker := newPatientBroker(s, redisadapter.WithShards(shards), redisadapter.WithPriorities())
-		work(t, broker, 3, &processor{process: seen.add})
+		work(t, broker, 3, &processor{Func: seen.Add})
 	}
-	awaitOnce(t, &seen, sent)
+	seen.Await(t, uuidsOf(sent)...)
 	require.Equal(t, make([]int, shards), s.waitingIn(t, shards))
 }
 
@@ -88,13 +81,13 @@ func TestTaskOfAShardThatFailedComesAgain(t *testing.T) {
 		broker := newPatientBroker(s, opts...)
 		sent := numberedTasks(40)
 		var seen journal
-		work(t, broker, 3, &processor{process: func(signature *tasks.Signature) error {
-			_ = seen.add(signature)
+		work(t, broker, 3, &processor{Func: func(signature *tasks.Signature) error {
+			_ = seen.Add(signature)
 			return fmt.Errorf("no good")
 		}})
 		publish(t, broker, sent...)
-		eventually(t, func() bool { return len(seen.uuids()) >= 2*len(sent) })
-		require.Len(t, seen.distinct(), len(sent))
+		eventually(t, func() bool { return seen.Len() >= 2*len(sent) })
+		require.Len(t, distinct(&seen), len(sent))
 
 		// Their letters are those of the queue.
 		letters := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue))
@@ -108,8 +101,8 @@ func TestTaskOfAShardThatFailedComesAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, len(sent), replayed)
 		var again journal
-		work(t, newPatientBroker(s, opts...), 3, &processor{process: again.add})
-		awaitOnce(t, &again, sent)
+		work(t, newPatientBroker(s, opts...), 3, &processor{Func: again.Add})
+		again.Await(t, uuidsOf(sent)...)
 	})
 }
 
@@ -126,8 +119,8 @@ func TestTasksOfAWorkerThatDiedComeBackToTheirShard(t *testing.T) {
 			require.NoError(t, s.client.ZAdd(t.Context(), beside+"consumers", &redis.Z{Score: 1, Member: "dead"}).Err())
 		}
 		var seen journal
-		work(t, newWorkingBroker(s, redisadapter.WithShards(4)), 1, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.distinct()) == len(want) })
+		work(t, newWorkingBroker(s, redisadapter.WithShards(4)), 1, &processor{Func: seen.Add})
+		eventually(t, func() bool { return len(distinct(&seen)) == len(want) })
 	})
 }
 
@@ -140,10 +133,10 @@ func TestQueueWithMoreShardsGetsNoMoreOfTheSlots(t *testing.T) {
 	publish(t, broker, numberedTasks(each)...)
 	publish(t, broker, s.routedTasks("second", each)...)
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
-	eventually(t, func() bool { return len(seen.uuids()) == 2*each })
+	work(t, broker, 1, &processor{Func: seen.Add})
+	eventually(t, func() bool { return seen.Len() == 2*each })
 	sharded := 0
-	for _, uuid := range seen.uuids()[:looked] {
+	for _, uuid := range seen.UUIDs()[:looked] {
 		if uuid[0] == 'u' {
 			sharded++
 		}
@@ -159,10 +152,10 @@ func TestShardsOfAQueueComeBeforeTheNextQueue(t *testing.T) {
 	publish(t, broker, s.routedTasks("second", 60)...)
 	publish(t, broker, numberedTasks(60)...)
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
-	eventually(t, func() bool { return len(seen.uuids()) == 120 })
-	for _, uuid := range seen.uuids()[:60] {
-		require.Equal(t, byte('u'), uuid[0], "%v", seen.uuids())
+	work(t, broker, 1, &processor{Func: seen.Add})
+	eventually(t, func() bool { return seen.Len() == 120 })
+	for _, uuid := range seen.UUIDs()[:60] {
+		require.Equal(t, byte('u'), uuid[0], "%v", seen.UUIDs())
 	}
 }
 
@@ -184,13 +177,13 @@ func changeShards(t *testing.T, s *site, steps ...[2][]redisadapter.BrokerOption
 		}
 		former := worker
 		worker = newPatientBroker(s, step[1]...)
-		work(t, worker, 2, &processor{process: seen.add})
-		eventually(t, func() bool { return len(seen.uuids()) >= len(want)-20 })
+		work(t, worker, 2, &processor{Func: seen.Add})
+		eventually(t, func() bool { return seen.Len() >= len(want)-20 })
 		if former != nil {
 			former.StopConsuming()
 		}
 	}
-	awaitOnce(t, &seen, want)
+	seen.Await(t, uuidsOf(want)...)
 }
 
 func TestNumberOfShardsMayChange(t *testing.T) {
@@ -208,9 +201,9 @@ func TestSourceShowsAShardedQueueAsOne(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		broker := newPatientBroker(s, redisadapter.WithShards(4))
 		l := newLatch(t)
-		ended := work(t, broker, 4, &processor{process: l.process})
+		ended := work(t, broker, 4, &processor{Func: l.Hold})
 		publish(t, broker, numberedTasks(4)...)
-		eventually(t, func() bool { return len(l.uuids()) == 4 })
+		eventually(t, func() bool { return l.Len() == 4 })
 		publish(t, broker, numberedTasks(54)[4:]...)
 
 		// What workers have noted tells it of the shards.
@@ -248,12 +241,12 @@ func TestSourceShowsAShardedQueueAsOne(t *testing.T) {
 
 		require.NoError(t, source.Pause(t.Context(), s.cnf.DefaultQueue))
 		require.NoError(t, source.Delete(t.Context(), "u4"))
-		close(l.open)
+		l.Release()
 		eventually(t, func() bool {
 			return len(listOf(t, s, source, inspect.Running)) == 0 && sum(s.waitingIn(t, 4)) == 49
 		})
 		require.NoError(t, source.Resume(t.Context(), s.cnf.DefaultQueue))
-		eventually(t, func() bool { return len(l.uuids()) == 53 })
+		eventually(t, func() bool { return l.Len() == 53 })
 		broker.StopConsuming()
 		<-ended
 	})
@@ -292,13 +285,13 @@ func TestDueTasksAreSpreadOverShards(t *testing.T) {
 	source := redisadapter.NewSource(s.cnf, s.client, inspect.WithQueues(redisadapter.ShardNames(s.cnf.DefaultQueue, 4)...))
 	require.NoError(t, source.Pause(t.Context(), s.cnf.DefaultQueue))
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
+	work(t, broker, 1, &processor{Func: seen.Add})
 	eventually(t, func() bool { return sum(s.waitingIn(t, 4)) == len(sent) })
 	for _, n := range s.waitingIn(t, 4) {
 		require.Positive(t, n)
 	}
 	require.NoError(t, source.Resume(t.Context(), s.cnf.DefaultQueue))
-	awaitOnce(t, &seen, sent)
+	seen.Await(t, uuidsOf(sent)...)
 }
 
 func TestLogNamesTheQueueOfAShard(t *testing.T) {
@@ -307,9 +300,9 @@ func TestLogNamesTheQueueOfAShard(t *testing.T) {
 	var log adaptertest.Log
 	broker := newPatientBroker(s, redisadapter.WithShards(4), redisadapter.WithLogger(log.Logger()))
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
+	work(t, broker, 1, &processor{Func: seen.Add})
 	publish(t, broker, numberedTasks(20)...)
-	awaitOnce(t, &seen, numberedTasks(20))
+	seen.Await(t, uuidsOf(numberedTasks(20))...)
 	require.Len(t, log.Lines("waiting for tasks", "queue="+s.cnf.DefaultQueue), 1)
 }
 
@@ -339,10 +332,10 @@ func TestQueueOfWhichOneShardHasTasksGetsItsSlots(t *testing.T) {
 	publish(t, newPatientBroker(s), numberedTasks(each)...)
 	publish(t, broker, s.routedTasks("second", each)...)
 	var seen journal
-	work(t, broker, 1, &processor{process: seen.add})
-	eventually(t, func() bool { return len(seen.uuids()) == 2*each })
+	work(t, broker, 1, &processor{Func: seen.Add})
+	eventually(t, func() bool { return seen.Len() == 2*each })
 	sharded := 0
-	for _, uuid := range seen.uuids()[:each] {
+	for _, uuid := range seen.UUIDs()[:each] {
 		if uuid[0] == 'u' {
 			sharded++
 		}
@@ -354,16 +347,16 @@ func TestQueueOfWhichOneShardHasTasksGetsItsSlots(t *testing.T) {
 func TestShardsThatAreNewToAPausedQueueArePaused(t *testing.T) {
 	onEveryTopology(t, func(t *testing.T, s *site) {
 		var seen journal
-		work(t, newPatientBroker(s), 1, &processor{process: seen.add})
+		work(t, newPatientBroker(s), 1, &processor{Func: seen.Add})
 		publish(t, newPatientBroker(s), task("add", "before"))
-		seen.awaitUUIDs(t, "before")
+		seen.AwaitInOrder(t, "before")
 		source := redisadapter.NewSource(s.cnf, s.client)
 		require.NoError(t, source.Pause(t.Context(), s.cnf.DefaultQueue))
 
 		sharded := newPatientBroker(s, redisadapter.WithShards(4))
 		var log adaptertest.Log
 		ready := newPatientBroker(s, redisadapter.WithShards(4), redisadapter.WithLogger(log.Logger()))
-		work(t, ready, 4, &processor{process: seen.add})
+		work(t, ready, 4, &processor{Func: seen.Add})
 		eventually(t, func() bool { return len(log.Lines("waiting for tasks")) == 1 })
 		publish(t, sharded, numberedTasks(40)...)
 		queues, err := source.Queues(t.Context())
@@ -372,8 +365,8 @@ func TestShardsThatAreNewToAPausedQueueArePaused(t *testing.T) {
 		for _, shard := range redisadapter.ShardNames(s.cnf.DefaultQueue, 4)[1:] {
 			require.NotEmpty(t, s.list(t, shard))
 		}
-		require.Equal(t, []string{"before"}, seen.uuids())
+		require.Equal(t, []string{"before"}, seen.UUIDs())
 		require.NoError(t, source.Resume(t.Context(), s.cnf.DefaultQueue))
-		eventually(t, func() bool { return len(seen.uuids()) == 41 })
+		eventually(t, func() bool { return seen.Len() == 41 })
 	})
 }

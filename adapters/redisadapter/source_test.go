@@ -58,8 +58,8 @@ func TestTaskDeletedFarFromBothEndsLeavesAMarkThatNobodySees(t *testing.T) {
 		// Those next to the mark do for a worker.
 		require.NoError(t, s.client.LTrim(t.Context(), s.cnf.DefaultQueue, many/2-2, many/2+2).Err())
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, kept[many/2-2:many/2+2]...)
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, kept[many/2-2:many/2+2]...)
 		eventually(t, func() bool { return s.queued(t) == 0 })
 		dead, err := redisadapter.NewDeadLetters(s.client, redisadapter.DeadLettersKey(s.cnf.DefaultQueue)).Count(t.Context())
 		require.NoError(t, err)
@@ -112,8 +112,8 @@ func TestTasksOfAllPrioritiesAreListedAndDeleted(t *testing.T) {
 		require.NoError(t, source.Delete(t.Context(), "first"))
 		require.Equal(t, 1, s.queued(t), "workers wait for the queue")
 		var seen journal
-		work(t, broker, 1, &processor{process: seen.add})
-		seen.awaitUUIDs(t, "high", "low")
+		work(t, broker, 1, &processor{Func: seen.Add})
+		seen.AwaitInOrder(t, "high", "low")
 	})
 }
 

@@ -33,9 +33,9 @@ func TestIdleWorkerStopsThoughRedisDoesNotAnswer(t *testing.T) {
 	s, network := heldSite(t)
 	var seen journal
 	broker := newWorkingBroker(s, redisadapter.WithStopTimeout(glance))
-	ended := work(t, broker, 1, &processor{process: seen.add})
+	ended := work(t, broker, 1, &processor{Func: seen.Add})
 	s.enqueue(t, message("a"))
-	seen.awaitUUIDs(t, "a")
+	seen.AwaitInOrder(t, "a")
 	network.Hold()
 	broker.StopConsuming()
 	<-ended
@@ -46,9 +46,9 @@ func TestStopWaitsForItsTasksThoughRedisDoesNotAnswer(t *testing.T) {
 	s, network := heldSite(t)
 	l := newLatch(t)
 	broker := newWorkingBroker(s, redisadapter.WithStopTimeout(tick))
-	ended := work(t, broker, 1, &processor{process: l.process})
+	ended := work(t, broker, 1, &processor{Func: l.Hold})
 	s.enqueue(t, message("a"))
-	l.awaitUUIDs(t, "a")
+	l.AwaitInOrder(t, "a")
 	network.Hold()
 	stopped := make(chan struct{})
 	go func() {
@@ -56,7 +56,7 @@ func TestStopWaitsForItsTasksThoughRedisDoesNotAnswer(t *testing.T) {
 		broker.StopConsuming()
 	}()
 	require.Never(t, closed(stopped), glance, tick)
-	close(l.open)
+	l.Release()
 	<-stopped
 	<-ended
 }
@@ -74,14 +74,14 @@ func TestMoreWorkersThanConnectionsDoTheirTasks(t *testing.T) {
 		broker.SetRegisteredTaskNames([]string{"add"})
 		var seen journal
 		for i := range workers {
-			work(t, broker, 1, &processor{queue: s.name + string(rune('a'+i)), process: seen.add})
+			work(t, broker, 1, &processor{Queue: s.name + string(rune('a'+i)), Func: seen.Add})
 		}
 		for i := range workers {
 			signature := task("add", string(rune('a'+i)))
 			signature.RoutingKey = s.name + signature.UUID
 			publish(t, broker, signature)
 		}
-		eventually(t, func() bool { return len(seen.distinct()) == workers })
+		eventually(t, func() bool { return len(distinct(&seen)) == workers })
 		broker.StopConsuming()
 		require.Equal(t, 1, log.Count("connection pool is too small"))
 		require.Equal(t, 1, log.Count("workers=3 pool=4"), log)

@@ -3,7 +3,6 @@ package backends_test
 import (
 	"io"
 	stdlog "log"
-	"maps"
 	"os"
 	"testing"
 
@@ -15,11 +14,8 @@ import (
 	machinerylog "github.com/RichardKnop/machinery/v2/log"
 	"github.com/alicebob/miniredis/v2"
 	"github.com/go-redis/redis/v8"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/mac"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
-	"github.com/machinery-envelope/machinery-envelope/middleware"
 	"github.com/machinery-envelope/machinery-envelope/tests/conformance"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
@@ -43,7 +39,7 @@ var transports = []conformance.Transport{
 	// Its client gives up after half a second, which a busy machine takes for many things at once.
 	{Name: "memcached", Open: withQueueInRedis(openMemcached), ChordOrder: groupOrder, OneAtATime: true},
 	{Name: "mongo", Open: withQueueInRedis(openMongo), Excluded: notMongo},
-	{Name: "mongo, signed", Open: withQueueInRedis(openMongo), Options: signed, Excluded: notSigned(notMongo)},
+	conformance.Signed(conformance.Transport{Name: "mongo", Open: withQueueInRedis(openMongo), Excluded: notMongo}),
 	{Name: "dynamodb", Open: withQueueInRedis(openDynamoDB), Excluded: notDynamoDB},
 }
 
@@ -74,27 +70,6 @@ var (
 )
 
 const wholeSeconds = "delays are whole seconds, and what is left is cut off"
-
-func notSigned(excluded map[string]string) map[string]string {
-	excluded = maps.Clone(excluded)
-	excluded["native and own types mix"] = "everything travels in envelopes"
-	return excluded
-}
-
-// signed is what most changes how results travel. Some cases send tasks past the middleware, unsigned.
-var signed = []middleware.Option{middleware.SignTasks(newMAC(), middleware.AcceptUnsigned()), middleware.EnvelopeAll()}
-
-func newMAC() middleware.MAC {
-	key, err := keyset.NewHandle(mac.HMACSHA256Tag256KeyTemplate())
-	if err != nil {
-		panic(err)
-	}
-	primitive, err := mac.New(key)
-	if err != nil {
-		panic(err)
-	}
-	return primitive
-}
 
 type opener = func(t *testing.T, cnf *config.Config) func() *machinery.Server
 

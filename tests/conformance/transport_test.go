@@ -18,12 +18,9 @@ import (
 	"github.com/go-redis/redis/v8"
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/mac"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
-	"github.com/machinery-envelope/machinery-envelope/middleware"
 	"github.com/machinery-envelope/machinery-envelope/middleware/middlewaretest"
 	"github.com/machinery-envelope/machinery-envelope/tests/conformance"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
@@ -39,9 +36,9 @@ var (
 var transports = []conformance.Transport{
 	{Name: "eager", Open: openEager, OneAtATime: true, Excluded: notEager},
 	{Name: "middlewaretest", Open: openMiddlewaretest, ChordOrder: groupOrder},
-	{Name: "middlewaretest, signed", Open: openMiddlewaretest, Options: signed, ChordOrder: groupOrder, Excluded: notSigned},
+	conformance.Signed(conformance.Transport{Name: "middlewaretest", Open: openMiddlewaretest, ChordOrder: groupOrder}),
 	{Name: "embedded redis", Open: openEmbeddedRedis, ChordOrder: groupOrder},
-	{Name: "embedded redis, signed", Open: openEmbeddedRedis, Options: signed, ChordOrder: groupOrder, Excluded: notSigned},
+	conformance.Signed(conformance.Transport{Name: "embedded redis", Open: openEmbeddedRedis, ChordOrder: groupOrder}),
 	{Name: "redis", Open: openRedis, ChordOrder: groupOrder},
 	{Name: "redis, several queues with priorities", Open: openRedisQueues, ChordOrder: groupOrder},
 	{Name: "redis tls", Open: openRedisTLS, ChordOrder: groupOrder},
@@ -50,7 +47,7 @@ var transports = []conformance.Transport{
 	{Name: "redis, machinery's go-redis broker", Open: openMachineryGoRedis, ChordOrder: groupOrder},
 	{Name: "redis, machinery's redigo broker", Open: openMachineryRedigo, ChordOrder: groupOrder},
 	{Name: "rabbitmq", Open: openRabbitMQ, ChordOrder: completionOrder, OneAtATime: true},
-	{Name: "rabbitmq, signed", Open: openRabbitMQ, Options: signed, ChordOrder: completionOrder, OneAtATime: true, Excluded: notSigned},
+	conformance.Signed(conformance.Transport{Name: "rabbitmq", Open: openRabbitMQ, ChordOrder: completionOrder, OneAtATime: true}),
 	{Name: "rabbitmq, quorum queues", Open: openQuorumRabbitMQ, ChordOrder: groupOrder},
 	{Name: "rabbitmq, machinery's broker", Open: openMachineryRabbitMQ, ChordOrder: completionOrder, OneAtATime: true},
 }
@@ -65,23 +62,6 @@ var notEager = map[string]string{
 	"a task does not arrive before its ETA":                              "tasks run where they are sent",
 	"poison among good messages stops nothing":                           "the sender gets the error",
 	"a worker serves a queue of its own":                                 "there are no queues",
-}
-
-var notSigned = map[string]string{"native and own types mix": "everything travels in envelopes"}
-
-// signed is what most changes how tasks travel. Some cases send tasks past the middleware, unsigned.
-var signed = []middleware.Option{middleware.SignTasks(newMAC(), middleware.AcceptUnsigned()), middleware.EnvelopeAll()}
-
-func newMAC() middleware.MAC {
-	key, err := keyset.NewHandle(mac.HMACSHA256Tag256KeyTemplate())
-	if err != nil {
-		panic(err)
-	}
-	primitive, err := mac.New(key)
-	if err != nil {
-		panic(err)
-	}
-	return primitive
 }
 
 func openEager(_ *testing.T, cnf *config.Config) func() *machinery.Server {
