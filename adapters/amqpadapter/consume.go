@@ -198,15 +198,31 @@ func (c *consumer) consume(s *session) error {
 		}
 	}
 	// No more come while the last tasks run: other workers can have them.
-	_ = c.cancel(s)
+	isSilent := errors.Is(c.cancel(s), context.DeadlineExceeded)
 	c.tasks.Wait()
+	if !isSilent {
+		c.flush(s)
+	}
 	return nil
+}
+
+// flush closes the channel, and returns when RabbitMQ has taken what was acknowledged on it. Where it is slow, a
+// connection that is closed before would take that with it, and the tasks would run again.
+func (c *consumer) flush(s *session) {
+	ctx, done := c.grace()
+	defer done()
+	_ = s.channel.call(ctx, s.channel.Close)
+}
+
+// grace returns a context for what is asked of RabbitMQ when the worker stops.
+func (c *consumer) grace() (context.Context, context.CancelFunc) {
+	return lifecycle.WithGrace(context.Background(), c.stopping, c.stopTimeout)
 }
 
 // cancel ends the deliveries of a session. When the worker stops it does not wait long for a RabbitMQ that does not
 // answer: they may still come then, and the error is context.DeadlineExceeded.
 func (c *consumer) cancel(s *session) error {
-	ctx, done := lifecycle.WithGrace(context.Background(), c.stopping, c.stopTimeout)
+	ctx, done := c.grace()
 	defer done()
 	return s.channel.call(ctx, func() error {
 		return errors.Join(s.channel.Cancel(c.tag, false), s.channel.Cancel(c.tag+redeliveredSuffix, false))
