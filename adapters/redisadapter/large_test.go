@@ -15,7 +15,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
-const largeBytes = 400_000
+const largeBytes = 64 << 10
 
 // carried is a hook that counts scripts that are given a large message, and those that answer with one.
 type carried struct {
