@@ -14,51 +14,61 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 )
 
-func TestTasksBeginWhileTheEndOfAsManyOthersIsWritten(t *testing.T) {
-	t.Parallel()
-	const concurrency, all = 2, 10
-	s, _ := embedded(t)
-	broker := redisadapter.NewBroker(s.cnf, s.client)
-	broker.SetRegisteredTaskNames([]string{"add"})
-	var running, ended atomic.Int32
-	release := make(chan struct{})
-	work(t, broker, concurrency, &processor{Func: func(s *tasks.Signature) error {
-		defer ended.Add(1)
-		defer running.Add(-1)
-		if running.Add(1) > 2*concurrency {
-			t.Error("too many tasks at a time")
-		}
-		delivery.SentFor(t.Context(), s).NoteReturned()
-		<-release
-		return nil
-	}})
-	for i := range all {
-		publish(t, broker, task("add", fmt.Sprint(i)))
+func TestTasksBeginWhileTheEndsOfOthersAreWritten(t *testing.T) {
+	for concurrency, atATime := range map[int]int32{1: 1, 2: 3, 4: 7} {
+		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			t.Parallel()
+			const all = 20
+			s, _ := embedded(t)
+			broker := newWorkingBroker(s)
+			var running, ended atomic.Int32
+			release := make(chan struct{})
+			work(t, broker, concurrency, &processor{Func: func(s *tasks.Signature) error {
+				defer ended.Add(1)
+				defer running.Add(-1)
+				if running.Add(1) > atATime {
+					t.Error("too many tasks at a time")
+				}
+				delivery.SentFor(t.Context(), s).NoteReturned()
+				<-release
+				return nil
+			}})
+			for i := range all {
+				publish(t, broker, task("add", fmt.Sprint(i)))
+			}
+			eventually(t, func() bool { return running.Load() == atATime })
+			close(release)
+			eventually(t, func() bool { return ended.Load() == all })
+		})
 	}
-	eventually(t, func() bool { return running.Load() == 2*concurrency })
-	close(release)
-	eventually(t, func() bool { return ended.Load() == all })
 }
 
-// The next fetch, which would acknowledge it, comes when the task that has its slot has returned.
-func TestTaskThatEndsIsAcknowledgedWhileAnotherHasItsSlot(t *testing.T) {
+// The next fetch, which would acknowledge it, comes when a task that has a slot has returned.
+func TestTaskThatEndsIsAcknowledgedWhileOthersHaveAllSlots(t *testing.T) {
 	onEveryRedis(t, func(t *testing.T, s *site) {
 		broker := newWorkingBroker(s)
-		begun, release := make(chan struct{}), make(chan struct{})
-		work(t, broker, 1, &processor{process: func(s *tasks.Signature) error {
-			if s.UUID == "long" {
-				close(begun)
+		begun, release := make(chan struct{}, 2), make(chan struct{})
+		allBegun := make(chan struct{})
+		work(t, broker, 2, &processor{Func: func(s *tasks.Signature) error {
+			if s.UUID != "short" {
+				begun <- struct{}{}
 				<-release
 				return nil
 			}
 			delivery.SentFor(t.Context(), s).NoteReturned()
-			<-begun
+			<-allBegun
 			return nil
 		}})
 		defer close(release)
-		s.enqueue(t, message("short"), message("long"))
+		s.enqueue(t, message("short"), message("long"), message("longer"))
 		<-begun
-		eventually(t, func() bool { return slices.Equal(s.processing(t), []string{message("long")}) })
+		<-begun
+		close(allBegun)
+		eventually(t, func() bool {
+			held := s.processing(t)
+			slices.Sort(held)
+			return slices.Equal(held, []string{message("long"), message("longer")})
+		})
 	})
 }
 

@@ -38,10 +38,10 @@
 //     chord, its retry. The worker tries until it succeeds. If it has to stop before, the task is kept, and runs again.
 //     This holds with the backend of this package; Machinery's own may fail without the broker being told.
 //   - No more functions of tasks run at a time than the worker's concurrency, unless one of them writes by the backend how
-//     its own task has ended. Where broker and backend share a client, the ends of as many other tasks may be written, and
-//     what follows them sent, meanwhile: so many more may run again when the worker dies. Their handlers, as that of
-//     SetPostTaskHandler, run meanwhile too, and a task cannot rely on the state of the one before it being written, also
-//     at a concurrency of 1.
+//     its own task has ended. Where broker and backend share a client, the ends of as many other tasks, less one, may be
+//     written, and what follows them sent, meanwhile: so many more may run again when the worker dies. Their handlers, as
+//     that of SetPostTaskHandler, run meanwhile too. With a concurrency of 1 a task begins when all is done for the one
+//     before it.
 //   - A lost connection stops nothing. The worker tries until Redis is back, and logs that once.
 //   - Quit waits for the tasks that run. A worker that is idle takes up to a second to stop, one that has been so for
 //     longer up to two (six with WithOwnSendersOnly), and where Redis does not answer up to WithStopTimeout.

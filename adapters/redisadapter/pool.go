@@ -3,7 +3,7 @@ package redisadapter
 import "sync"
 
 // pool runs functions in goroutines that live on: one that has run a task has the stack that the next one needs. There
-// are as many as there ever were functions at once, which the slots of a worker bound: to twice as many.
+// are as many as there ever were functions at once, which the slots of a worker bound: to less than twice as many.
 type pool struct {
 	mu      sync.Mutex
 	idle    []chan func() // of goroutines, the one that was busy last at its end

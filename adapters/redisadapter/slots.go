@@ -150,11 +150,12 @@ type slot struct {
 }
 
 // freeAhead frees the slot of a task of which nothing is left but to write how it has ended, so that another one can
-// begin meanwhile. As many as there are slots may be so at a time; what comes when there are is left to finish.
+// begin meanwhile. As many as there are slots, less one, may be so at a time: who has one slot has tasks run one after
+// the other. What comes when there are is left to finish.
 func (s *slot) freeAhead() {
 	s.all.mu.Lock()
 	defer s.all.mu.Unlock()
-	if s.freed || s.all.ahead == s.all.size {
+	if s.freed || s.all.ahead == s.all.size-1 {
 		return
 	}
 	s.freed = true

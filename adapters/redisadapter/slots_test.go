@@ -224,43 +224,53 @@ func TestReservingWaitsForASlotOrTheStop(t *testing.T) {
 }
 
 func TestSlotsThatAreFreedAheadAreBounded(t *testing.T) {
-	all := ranked(2, 0)
+	all := ranked(3, 0)
 	s := all.shares[0]
 	reserve := func(n int) {
 		t.Helper()
 		require.Equal(t, n, mayReserve(s))
 	}
-	reserve(2)
-	first, second := s.take(), s.take()
+	reserve(3)
+	first, second, third := s.take(), s.take(), s.take()
 	reserve(0)
 	first.freeAhead()
 	first.freeAhead()
 	reserve(1)
-	third := s.take()
+	fourth := s.take()
 	second.freeAhead()
 	reserve(1)
-	fourth := s.take()
+	fifth := s.take()
 	third.freeAhead()
 	reserve(0) // two are ahead
 	first.finish()
 	third.freeAhead()
 	reserve(1)
-	third.finish()
-	fourth.finish()
-	reserve(2)
-	second.finish()
-	reserve(2)
+	for _, used := range []*slot{second, third, fourth, fifth} {
+		used.finish()
+	}
+	reserve(3)
 	require.Zero(t, all.ahead)
 }
 
-// A goroutine that a task has left behind may write its end once more.
-func TestSlotOfATaskThatHasEndedIsNotFreedAgain(t *testing.T) {
+func TestOnlySlotIsNotFreedAhead(t *testing.T) {
 	all := ranked(1, 0)
 	s := all.shares[0]
 	require.Equal(t, 1, mayReserve(s))
 	used := s.take()
+	used.freeAhead()
+	require.Zero(t, mayReserve(s))
+	used.finish()
+	require.Equal(t, 1, mayReserve(s))
+}
+
+// A goroutine that a task has left behind may write its end once more.
+func TestSlotOfATaskThatHasEndedIsNotFreedAgain(t *testing.T) {
+	all := ranked(2, 0)
+	s := all.shares[0]
+	require.Equal(t, 2, mayReserve(s))
+	used := s.take()
 	used.finish()
 	used.freeAhead()
-	require.Equal(t, 1, mayReserve(s))
+	require.Equal(t, 2, mayReserve(s))
 	require.Zero(t, all.ahead)
 }
