@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,7 +33,6 @@ func adapterOnRedis(b testing.TB) *machinery.Server {
 
 func adapterOn(client *redis.Client, opts ...redisadapter.BrokerOption) *machinery.Server {
 	cnf := newConfig()
-	cnf.Redis.DelayedTasksKey = cnf.DefaultQueue + "-delayed"
 	broker := redisadapter.NewBroker(cnf, client, opts...)
 	return machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), eagerlock.New())
 }
@@ -128,40 +126,35 @@ func benchmarkDueOnRedis(b *testing.B, server *machinery.Server) {
 }
 
 func sendDelayed(b *testing.B, server *machinery.Server, n int, eta time.Time) {
-	share(n, workers, func(int) {
-		arg := tasks.Arg{Type: "int64", Value: int64(1)}
-		if _, err := server.SendTask(&tasks.Signature{Name: "task", ETA: &eta, Args: []tasks.Arg{arg}}); err != nil {
-			b.Error(err)
-		}
-	})
+	share(n, workers, func(int) { sendOneDelayed(b, server, eta) })
+}
+
+// sendOneDelayed returns the task's UUID.
+func sendOneDelayed(b *testing.B, server *machinery.Server, eta time.Time) string {
+	arg := tasks.Arg{Type: "int64", Value: int64(1)}
+	result, err := server.SendTask(&tasks.Signature{Name: "task", ETA: &eta, Args: []tasks.Arg{arg}})
+	if err != nil {
+		b.Error(err)
+		return ""
+	}
+	return result.Signature.UUID
 }
 
 // benchmarkMemoryOfRedis reports what a task that is due in an hour takes there, its state included.
 func benchmarkMemoryOfRedis(b *testing.B, server *machinery.Server) {
-	client := redis.NewClient(redisOptions(b))
+	client, key := redis.NewClient(redisOptions(b)), server.GetConfig().Redis.DelayedTasksKey
 	b.Cleanup(func() {
-		client.Del(context.Background(), server.GetConfig().Redis.DelayedTasksKey)
+		client.Del(context.Background(), key)
 		_ = client.Close()
 	})
-	before := usedMemory(b, client)
-	for range b.N {
-		sendDelayed(b, server, dueOnRedis, time.Now().Add(time.Hour))
-	}
-	b.ReportMetric(float64(usedMemory(b, client)-before)/float64(b.N*dueOnRedis), memoryUnit)
-}
-
-func usedMemory(b *testing.B, client *redis.Client) int {
-	b.Helper()
-	info, err := client.Info(context.Background(), "memory").Result()
-	if err != nil {
+	eta := time.Now().Add(time.Hour)
+	sendDelayed(b, server, b.N*dueOnRedis, eta)
+	state := client.MemoryUsage(context.Background(), sendOneDelayed(b, server, eta), 0)
+	tasks := client.MemoryUsage(context.Background(), key, 0)
+	if err := errors.Join(state.Err(), tasks.Err()); err != nil {
 		b.Fatal(err)
 	}
-	_, after, _ := strings.Cut(info, "used_memory:")
-	used, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		b.Fatal(err)
-	}
-	return used
+	b.ReportMetric(float64(tasks.Val())/float64(b.N*dueOnRedis+1)+float64(state.Val()), memoryUnit)
 }
 
 // benchmarkAwaitOnRedis times what comes after the end of a task's function.

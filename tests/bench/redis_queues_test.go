@@ -66,7 +66,6 @@ func BenchmarkRedisQueues(b *testing.B) {
 
 func (q queueing) server(b *testing.B) *machinery.Server {
 	cnf, client := newConfig(), redis.NewClient(redisOptions(b))
-	cnf.Redis.DelayedTasksKey = cnf.DefaultQueue + "-delayed"
 	b.Cleanup(func() {
 		keys, err := client.Keys(context.Background(), "*"+cnf.DefaultQueue+"*").Result()
 		if err == nil && len(keys) > 0 {

@@ -25,7 +25,6 @@ type scaleRedis struct {
 func newScaleRedis(b *testing.B) *scaleRedis {
 	b.Helper()
 	cnf := newConfig()
-	cnf.Redis.DelayedTasksKey = cnf.DefaultQueue + "-delayed"
 	s := &scaleRedis{cnf: cnf, client: newScaleClient(b)}
 	s.broker = redisadapter.NewBroker(cnf, s.client)
 	b.Cleanup(func() { s.client.Del(context.Background(), cnf.DefaultQueue, cnf.Redis.DelayedTasksKey) })

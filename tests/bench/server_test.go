@@ -31,11 +31,12 @@ func TestMain(m *testing.M) {
 
 // newConfig has a queue of its own, and results that do not pile up.
 func newConfig() *config.Config {
+	queue := "bench-" + uuid.NewString()
 	return &config.Config{
-		DefaultQueue:    "bench-" + uuid.NewString(),
+		DefaultQueue:    queue,
 		ResultsExpireIn: 60,
 		NoUnixSignals:   true,
-		Redis:           &config.RedisConfig{},
+		Redis:           &config.RedisConfig{DelayedTasksKey: queue + "-delayed"},
 	}
 }
 
