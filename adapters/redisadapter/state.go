@@ -49,24 +49,27 @@ func (b *backend) writeUnwritten(u *unwritten) error {
 // written as that is, if the task came from the same Redis, and that works: a worker must not begin tasks while it
 // cannot write how they end.
 func (b *backend) SetStateStarted(signature *tasks.Signature) error {
-	if !b.failing.Load() && delivered(b, signature) && b.unwritten.follow(signature.UUID, tasks.StateStarted) {
+	if deliveryHere(b, signature) != nil && b.unwritten.follow(signature.UUID, tasks.StateStarted) {
 		return nil
 	}
 	_, err := b.advance(signature, tasks.NewStartedTaskState(signature))
 	return err
 }
 
-// delivered reports whether a worker has taken the task from the Redis that keeps its state.
-func delivered(b *backend, signature *tasks.Signature) bool {
-	return delivery.SentFor(context.Background(), signature).TakenFrom(b.identity)
+// deliveryHere returns the delivery of a task that a worker has taken from the Redis which keeps its state. It is nil
+// where there is none, and while Redis fails: then a worker must not begin tasks.
+func deliveryHere(b *backend, signature *tasks.Signature) *delivery.Delivery {
+	d := delivery.SentFor(context.Background(), signature)
+	if b.failing.Load() || !d.TakenFrom(b.identity) {
+		return nil
+	}
+	return d
 }
 
-// noteReturned tells the worker that has taken a task from the Redis which keeps its state that its function has
-// returned: the next one may begin while the end of this one is written. Where Redis fails that may take long, and the
-// worker must not begin another.
+// noteReturned tells the worker that the function of a task has returned: the next one may begin while the end of this
+// one is written.
 func noteReturned(b *backend, signature *tasks.Signature) {
-	d := delivery.SentFor(context.Background(), signature)
-	if d.TakenFrom(b.identity) && !b.failing.Load() {
+	if d := deliveryHere(b, signature); d != nil {
 		d.NoteReturned()
 	}
 }

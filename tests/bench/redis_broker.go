@@ -68,8 +68,11 @@ func reportRedisBroker(m *measurements) string {
 			"at the median. A delayed task takes %.0f bytes of Redis, one of Machinery's %.0f.\n", dueOnRedis,
 			duration(m.median(redisOperation("due", "redisadapter", dueUnit))),
 			duration(m.median(redisOperation("await", "redisadapter", awaitUnit))),
-			m.median(redisOperation("memory", "redisadapter", memoryUnit)),
-			m.median(redisOperation("memory", "machinery", memoryUnit))) + reportIdle(m)
+			memoryOf(m, "redisadapter"), memoryOf(m, "machinery")) + reportIdle(m)
+}
+
+func memoryOf(m *measurements, way string) float64 {
+	return m.median(redisOperation("memory", way, memoryUnit))
 }
 
 // reportIdle is about a worker that has nothing to do, or one task now and then.
@@ -100,8 +103,7 @@ func boundRedisBroker(m *measurements) []bound {
 		bounds = append(bounds, within(way.perSecond, requests, perSecond, "requests a second of an idle worker on Redis, "+way.title))
 	}
 	return append(bounds,
-		atMost(1, m.median(redisOperation("memory", "redisadapter", memoryUnit))/m.median(redisOperation("memory", "machinery", memoryUnit)),
-			"memory of Redis for a delayed task, of Machinery's"),
+		atMost(1, memoryOf(m, "redisadapter")/memoryOf(m, "machinery"), "memory of Redis for a delayed task, of Machinery's"),
 		within(etaSeconds, m.median(redisOperation("eta", "redisadapter", slowestUnit)), duration,
 			"delayed tasks' begin after their ETA on Redis, the slowest of a round"),
 		within(dueOnRedisSeconds, m.median(redisOperation("due", "redisadapter", dueUnit)), duration,

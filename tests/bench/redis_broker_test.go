@@ -52,9 +52,12 @@ func BenchmarkRedisBroker(b *testing.B) {
 }
 
 // sendSmall returns the task's UUID.
-func sendSmall(b testing.TB, server *machinery.Server) string {
+func sendSmall(b testing.TB, server *machinery.Server) string { return sendSmallAt(b, server, nil) }
+
+// sendSmallAt sends a task that is due at a time, or at once.
+func sendSmallAt(b testing.TB, server *machinery.Server, eta *time.Time) string {
 	arg := tasks.Arg{Type: "int64", Value: int64(1)}
-	result, err := server.SendTask(&tasks.Signature{Name: "task", Args: []tasks.Arg{arg}})
+	result, err := server.SendTask(&tasks.Signature{Name: "task", ETA: eta, Args: []tasks.Arg{arg}})
 	if err != nil {
 		b.Error(err)
 		return ""
@@ -126,18 +129,7 @@ func benchmarkDueOnRedis(b *testing.B, server *machinery.Server) {
 }
 
 func sendDelayed(b *testing.B, server *machinery.Server, n int, eta time.Time) {
-	share(n, workers, func(int) { sendOneDelayed(b, server, eta) })
-}
-
-// sendOneDelayed returns the task's UUID.
-func sendOneDelayed(b *testing.B, server *machinery.Server, eta time.Time) string {
-	arg := tasks.Arg{Type: "int64", Value: int64(1)}
-	result, err := server.SendTask(&tasks.Signature{Name: "task", ETA: &eta, Args: []tasks.Arg{arg}})
-	if err != nil {
-		b.Error(err)
-		return ""
-	}
-	return result.Signature.UUID
+	share(n, workers, func(int) { sendSmallAt(b, server, &eta) })
 }
 
 // benchmarkMemoryOfRedis reports what a task that is due in an hour takes there, its state included.
@@ -149,7 +141,7 @@ func benchmarkMemoryOfRedis(b *testing.B, server *machinery.Server) {
 	})
 	eta := time.Now().Add(time.Hour)
 	sendDelayed(b, server, b.N*dueOnRedis, eta)
-	state := client.MemoryUsage(context.Background(), sendOneDelayed(b, server, eta), 0)
+	state := client.MemoryUsage(context.Background(), sendSmallAt(b, server, &eta), 0)
 	tasks := client.MemoryUsage(context.Background(), key, 0)
 	if err := errors.Join(state.Err(), tasks.Err()); err != nil {
 		b.Fatal(err)
