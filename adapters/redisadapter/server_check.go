@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"log/slog"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -15,15 +16,18 @@ var oldest = [2]int{6, 2}
 
 // checkServer warns of a Redis that loses tasks by its configuration or is too old. Some services do not let us look.
 func checkServer(ctx context.Context, client redis.UniversalClient, logger *slog.Logger) {
-	text, err := client.Info(ctx).Result()
-	if ctx.Err() != nil {
-		return // the worker stops
+	info := make(map[string]string)
+	for _, section := range []string{"server", "memory"} { // without one, INFO may end a miniredis that is being closed
+		text, err := client.Info(ctx, section).Result()
+		if ctx.Err() != nil {
+			return // the worker stops
+		}
+		if err != nil {
+			logger.Info("could not look at the version and the maxmemory-policy of redis", "error", err)
+			return
+		}
+		maps.Copy(info, parseInfo(text))
 	}
-	if err != nil {
-		logger.Info("could not look at the version and the maxmemory-policy of redis", "error", err)
-		return
-	}
-	info := parseInfo(text)
 	switch policy := info["maxmemory_policy"]; policy {
 	case "noeviction":
 	case "":

@@ -3,8 +3,10 @@ package redisadapter_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 
+	miniserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
 
@@ -76,4 +78,22 @@ func TestServersThatMayLoseTasksAreWarnedOf(t *testing.T) {
 			require.Len(t, log.Lines(c.want...), 1, log)
 		})
 	}
+}
+
+// INFO without a section ends the process that miniredis is part of, a user's test, where it is being closed.
+func TestWorkerStartsWhileEmbeddedRedisCloses(t *testing.T) {
+	t.Parallel()
+	s, server := embedded(t)
+	var closing sync.WaitGroup
+	server.Server().SetPreHook(func(_ *miniserver.Peer, command string, _ ...string) bool {
+		if command == "INFO" {
+			closing.Go(server.Close)
+			<-server.Ctx.Done()
+		}
+		return false
+	})
+	log := &adaptertest.Log{}
+	work(t, newWorkingBroker(s, redisadapter.WithLogger(log.Logger())), 1, &processor{})
+	eventually(t, func() bool { return len(log.Lines("could not look")) > 0 })
+	closing.Wait()
 }
