@@ -36,11 +36,11 @@
 //     The worker that still runs it, or has ended it, does not run it twice; another worker does.
 //   - What a task sends after it, such as its callbacks, the next task of a chain or itself for a retry, is tried for
 //     as long as the worker runs, whatever becomes of the task's context, and the task is done when it is sent: an
-//     outage, or an alarm in which RabbitMQ takes no messages, is waited out, and takes up the worker's room for tasks
-//     meanwhile. A worker that has to stop before that leaves the task to others: it runs again. What can never be sent
-//     goes to the dead letters of WithDeadLetters, or else of the default queue; where these cannot take it either,
-//     because RabbitMQ takes no message so large or because it has no JSON, they get the beginning of it, which cannot
-//     be replayed. Where they take nothing at all, the task is put back, and that counts as an attempt.
+//     outage, or an alarm in which RabbitMQ takes no messages, is waited out, and the task counts among those that the
+//     worker runs meanwhile. A worker that has to stop before that leaves the task to others: it runs again. What can
+//     never be sent goes to the dead letters of WithDeadLetters, or else of the default queue; where these cannot take
+//     it either, because RabbitMQ takes no message so large or because it has no JSON, they get the beginning of it,
+//     which cannot be replayed. Where they take nothing at all, the task is put back, and that counts as an attempt.
 //   - What cannot be moved to the dead letters or put back, because a queue is full, say, is tried again beside other
 //     tasks.
 //   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries

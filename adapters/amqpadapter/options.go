@@ -150,7 +150,8 @@ func WithDeadLetters(letters *DeadLetters) BrokerOption {
 
 // WithQueueType declares the work queues, those beside them and the dead letters as queues of a type, "quorum" or
 // "classic". The default is the type that a queue has already, or else the virtual host's default. The x-queue-type of
-// config.AMQPConfig.QueueDeclareArgs wins, and a queue that exists is used as it is.
+// config.AMQPConfig.QueueDeclareArgs wins, and a queue that exists is used as it is: so is that of WithDeadLetters,
+// which NewDeadLetters has declared with the virtual host's default.
 //
 // Delayed tasks wait in quorum queues. With "classic" they wait in classic ones, for a RabbitMQ that has no quorum
 // queues: these may lose a delayed task when the server is killed just as it comes due, and live on one node.

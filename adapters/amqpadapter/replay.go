@@ -19,7 +19,8 @@ import (
 // Replay sends the task of a letter to the exchange, for the queue that it came from or, where that is not known, under
 // the routing key of the task, and removes the letter once RabbitMQ has confirmed that. The task is sent as it was sent
 // at first: without what was counted meanwhile, and without an ETA that has passed. One whose ETA is still to come goes
-// to the queue at once too; a worker of this package delays it from there.
+// to the queue at once too; a worker of this package delays it from there. What becomes of the task's state and its
+// chord says deadletter.Store.
 //
 // It returns deadletter.ErrNotFound, deadletter.ErrNoTask, deadletter.ErrUnknownQueue where there is no such queue in
 // this deployment, deadletter.ErrRefused for a task that the function of WithVerify does not let pass, and the errors

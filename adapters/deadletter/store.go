@@ -38,6 +38,10 @@ type Store interface {
 	// queue, to run now: without what was counted meanwhile, and without an ETA that has passed. Where the server fails
 	// in between, the task is sent and its letter stays.
 	//
+	// Replay writes no state: a task that had failed stays in FAILURE until a worker writes another state, with the
+	// backend of package redisadapter until it has succeeded, and an Await before that returns the old failure. The
+	// callback of a chord may not be called when a member that had failed is replayed: send the whole chord again.
+	//
 	// It returns ErrNotFound, ErrNoTask, ErrUnknownQueue or ErrRefused; the letter stays then.
 	Replay(ctx context.Context, id string) error
 	// ReplayAll replays the letters that are there when it begins, oldest first, and returns how many. It goes on past

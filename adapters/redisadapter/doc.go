@@ -37,11 +37,11 @@
 //   - A task is done when what follows it is sent: its callbacks, the next step of its chain, the callback of its
 //     chord, its retry. The worker tries until it succeeds. If it has to stop before, the task is kept, and runs again.
 //     This holds with the backend of this package; Machinery's own may fail without the broker being told.
-//   - No more functions of tasks run at a time than the worker's concurrency, unless one of them writes by the backend how
-//     its own task has ended. Where broker and backend share a client, the ends of as many other tasks, less one, may be
-//     written, and what follows them sent, meanwhile: so many more may run again when the worker dies. Their handlers, as
-//     that of SetPostTaskHandler, run meanwhile too. With a concurrency of 1 a task begins when all is done for the one
-//     before it.
+//   - A worker runs no more functions of tasks at a time than its concurrency, unless one of them writes by the backend
+//     how its own task has ended. Where broker and backend share a client, the next task begins when a function has
+//     returned, while the end of that one's task is written and what follows it is sent. At a concurrency of 8 that may
+//     be so for 7 tasks beside the 8 that run, and all 15 may run again when the worker dies. Post-task and error
+//     handlers run beside the next tasks then. At a concurrency of 1 a task begins when all is done for the one before.
 //   - A lost connection stops nothing. The worker tries until Redis is back, and logs that once.
 //   - Quit waits for the tasks that run. A worker that is idle takes up to a second to stop, one that has been so for
 //     longer up to two (six with WithOwnSendersOnly), and where Redis does not answer up to WithStopTimeout.

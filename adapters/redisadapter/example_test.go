@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/RichardKnop/machinery/v2"
+	"github.com/RichardKnop/machinery/v2/backends/result"
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -14,6 +15,8 @@ import (
 	"github.com/go-redis/redis/v8"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
+	"github.com/machinery-envelope/machinery-envelope/envelope"
+	"github.com/machinery-envelope/machinery-envelope/middleware"
 )
 
 // A server and a worker on a client of your own. The Redis here is an embedded one; yours has its own address.
@@ -135,4 +138,69 @@ func ExampleNewDeadLetters() {
 	// Output:
 	// task_1 could not be restored
 	// 1 replayed, 1 waiting
+}
+
+// A task that has failed for good is sent again once what it lacked is there. Until it has succeeded its state is the old
+// failure, and so is what Await returns.
+func ExampleDeadLetters_ReplayAll() {
+	embedded, err := miniredis.Run()
+	if err != nil {
+		panic(err)
+	}
+	defer embedded.Close()
+	client := redis.NewClient(&redis.Options{Addr: embedded.Addr()})
+	defer client.Close()
+	cnf := &config.Config{DefaultQueue: "machinery_tasks", NoUnixSignals: true}
+	letters := redisadapter.NewDeadLetters(client, "machinery_tasks:dead")
+	broker := redisadapter.NewBroker(cnf, client, redisadapter.WithDeadLetters(letters))
+	server := machinery.NewServer(cnf, broker, redisadapter.NewBackend(cnf, client), redisadapter.NewLock(client))
+	m, err := middleware.Install(server, envelope.NewRegistry(), middleware.WithDeadLetterFailures())
+	if err != nil {
+		panic(err)
+	}
+	inStock, ran := false, make(chan bool)
+	err = m.RegisterTask("take", func() error {
+		defer func() { ran <- true }()
+		if !inStock {
+			return errors.New("out of stock")
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	work := func(tag string) {
+		worker := server.NewWorker(tag, 1)
+		ended := make(chan error, 1)
+		worker.LaunchAsync(ended)
+		<-ran
+		if err := redisadapter.Quit(worker); err != nil { // it returns when the letter is kept
+			panic(err)
+		}
+		<-ended
+	}
+	ctx := context.Background()
+	sent, err := m.SendTask(ctx, &tasks.Signature{Name: "take"})
+	if err != nil {
+		panic(err)
+	}
+	// A result that has ended keeps how: each of these asks anew.
+	await := func() {
+		asked := result.NewAsyncResult(&tasks.Signature{UUID: sent.Signature.UUID}, server.GetBackend())
+		_, err := middleware.Await[struct{}](ctx, m, asked)
+		fmt.Println("error:", err)
+	}
+
+	work("first")
+	await()
+	inStock = true
+	fmt.Println(letters.ReplayAll(ctx))
+	await()
+	work("second") // one that has quit does not start again
+	await()
+	// Output:
+	// error: out of stock
+	// 1 <nil>
+	// error: out of stock
+	// error: <nil>
 }

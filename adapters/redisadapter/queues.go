@@ -24,9 +24,9 @@ type queueShare struct {
 // each once.
 //
 // A worker of a custom queue takes tasks from that alone. An idle worker makes less than one request a second for each
-// queue, and one more for the delayed tasks, and keeps a connection of the pool busy for each queue. A task that comes while another queue has taken the last slot goes back
-// to the head of its queue, for other workers. It needs no more of Redis, nor of senders, than one queue does, and in a
-// Redis Cluster the queues may lie in different slots.
+// queue, and one more for the delayed tasks, and keeps a connection of the pool busy for each queue. A task that comes
+// just when tasks of another queue have filled the worker goes back to the head of its queue, for other workers. Several
+// queues need no more of Redis, nor of senders, than one, and in a Redis Cluster they may lie in different slots.
 func WithQueues(names ...string) BrokerOption {
 	option, queues := fmt.Sprintf("WithQueues(%q)", names), make([]queueShare, len(names))
 	for i, name := range names {

@@ -16,7 +16,7 @@ import (
 // Replay sends the task of a dead letter again, to the end of the letter's queue, and removes the letter. It is sent as
 // it was sent at first, to run now: without an ETA that has passed, and without what was counted meanwhile. An ETA that
 // lies ahead is kept, but delays nothing. Where Redis fails in between, the task is sent and its letter stays. Of
-// several who replay a letter at once, one does.
+// several who replay a letter at once, one does. What becomes of the task's state and its chord says deadletter.Store.
 //
 // The error wraps deadletter.ErrNotFound, also while somebody else replays the letter; deadletter.ErrNoTask for a
 // message that would only come back, and with it envelope.ErrLimit for one that is too long (see WithMaxMessage);

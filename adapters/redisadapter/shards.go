@@ -30,7 +30,7 @@ const (
 // it was. Replayed dead letters go to the first list. Priorities hold within each list.
 //
 // To a worker each list is as another queue, see WithQueues: it has requests, a connection and a heartbeat of its own.
-// Take as many shards as the Cluster has masters, up to some times as many: with 4 none of three masters is left out.
+// Take as many shards as the Cluster has masters, up to a few times as many: with 4 none of three masters is left out.
 //
 // The number may change while the fleet works, and no task is left behind in this order:
 //   - To a larger n: first the workers, and when all have it, those who only send.

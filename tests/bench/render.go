@@ -13,13 +13,13 @@ import (
 const preamble = `# Results
 
 Written by ` + "`make bench`" + `, or ` + "`go run .`" + ` in tests/bench; the peers' versions are in its go.mod.
-Each number is the median of %d rounds of at least %s, or of what a section says, all in one run; what is measured in one
-round only, memory and idle workers, does not vary with the machine's other work. Libraries are timed after a test that each
+Each number is the median of %d rounds of at least %s, or of what a section says, all in one run; memory and idle
+workers, on which the machine's other work has no influence, are measured once. Libraries are timed after a test that each
 of them returns what it was given. Servers that REDIS_URL and AMQP_URL do not name, and that do not run on the default ports,
 are started by tests/with-servers, on this machine and with nothing kept on disk by Redis.
 
-A bound is what the project has set itself; one that is not met stands here as it was measured, the tables show what it is
-about, and a section says why. [SCALE.md](SCALE.md) has how costs grow.
+A bound is a limit that the project has set itself; [Bounds not met, and why](#bounds-not-met-and-why) is about those that it
+does not keep. [SCALE.md](SCALE.md) has how costs grow.
 
 `
 

@@ -34,8 +34,8 @@ func noBounds(*measurements) []bound { return nil }
 const aboutScalePage = `# Scale
 
 How cost grows with what grows, and what to do where one server is the limit. Written by ` + "`make bench BENCH=scale`" + `, apart
-from [RESULTS.md](RESULTS.md), which compares with others. Each number is the median of %d rounds. Servers, workers and who
-sends share one machine, so that all of them compete for its cores.
+from [RESULTS.md](RESULTS.md), which compares with others. Each number is the median of %d rounds. Servers, workers and
+senders share one machine, so that all of them compete for its cores.
 
 `
 
@@ -50,8 +50,8 @@ queue each, among which tasks are sent by name.
 
 const whatScaleSays = `
 Lists and sorted sets of Redis cost the same, or nearly, however long they are: what a long queue takes is memory, the bytes of
-its messages. A member of a group costs no more in a large group. In a chord it costs some times as much, also no more in a large
-one, until the callback: it carries all results as arguments in one message, so that beyond some 10,000 members tasks had better
+its messages. A member of a group costs no more in a large group. In a chord it costs about three times as much, also no more in a
+large one, until the callback: it carries all results as arguments in one message, so that beyond some 10,000 members tasks had better
 keep their results where the callback can read them. Bytes dominate from about 10 KB on: a payload store keeps large ones out of the
 queue. Concurrency beyond what keeps the cores busy gains nothing, and neither do more workers than that.
 `
@@ -62,7 +62,7 @@ whatever the number of masters; the states of the tasks are spread over all of t
 
 - Give kinds of tasks queues of their own, by ` + "`RoutingKey`" + ` and ` + "`redisadapter.WithQueues`" + `: names spread over masters by themselves.
 - Split one queue with ` + "`redisadapter.WithShards(n)`" + `: its tasks lie in n lists on all masters. Take as many as there are masters, up to
-  some times as many; its documentation says in which order a fleet changes n.
+  a few times as many; its documentation says in which order a fleet changes n.
 - On RabbitMQ a queue is one process of Erlang, and so one core. Declare several queues, with a worker for each, and send by name, as in
   the row of so many queues above. A consistent hash exchange (` + "`x-consistent-hash`" + `, a plugin of RabbitMQ) spreads by a hash of the
   routing key instead: bound to the queues, whose keys are weights there, it needs a ` + "`RoutingKey`" + ` of its own for each task. That was
@@ -74,7 +74,7 @@ three masters. "busiest master" is what the one that has most to do computes for
 `
 
 const aboutTwoCores = `
-Three masters, the worker and who sends had %s here. So the rates show what lists cost, and not what three machines would gain:
+Three masters, the worker and the senders had %s here. So the rates show what lists cost, and not what three machines would gain:
 that is bounded by the busiest master, whose part of a send becomes smaller with each one that shares the lists. Of tasks that are done
 it does so less, since a worker asks each list for itself, and gets fewer tasks at a time.
 `
