@@ -125,6 +125,15 @@
 //
 // Without those for Q.pause all works but Pause: workers log once that they cannot see it.
 //
+// A queue is one process of Erlang, and so uses one core. Beyond that spread tasks over several queues, with a worker for
+// each: by name, with Signature.RoutingKey, or through an exchange of the type x-consistent-hash, which RabbitMQ's plugin
+// rabbitmq_consistent_hash_exchange brings. Then each worker has a DefaultQueue of its own and its share as BindingKey:
+//
+//	AMQP: &config.AMQPConfig{Exchange: "machinery_hash", ExchangeType: "x-consistent-hash", BindingKey: "1"},
+//
+// Who sends has the configuration of one of the workers, since Publish makes and binds the queue too, and gives each task
+// a RoutingKey, its UUID say, by which the exchange chooses. All tasks without one go to one of the queues.
+//
 // # Headers and properties
 //
 // A message has its task's headers as AMQP headers, and TypesHeader and FormatHeader besides, so that operators can

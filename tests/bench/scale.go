@@ -63,10 +63,9 @@ whatever the number of masters; the states of the tasks are spread over all of t
 - Give kinds of tasks queues of their own, by ` + "`RoutingKey`" + ` and ` + "`redisadapter.WithQueues`" + `: names spread over masters by themselves.
 - Split one queue with ` + "`redisadapter.WithShards(n)`" + `: its tasks lie in n lists on all masters. Take as many as there are masters, up to
   a few times as many; its documentation says in which order a fleet changes n.
-- On RabbitMQ a queue is one process of Erlang, and so one core. Declare several queues, with a worker for each, and send by name, as in
-  the row of so many queues above. A consistent hash exchange (` + "`x-consistent-hash`" + `, a plugin of RabbitMQ) spreads by a hash of the
-  routing key instead: bound to the queues, whose keys are weights there, it needs a ` + "`RoutingKey`" + ` of its own for each task. That was
-  not tried here.
+- On RabbitMQ a queue is one process of Erlang, and so one core. Declare several queues, with a worker for each, and send by name, or
+  through a consistent hash exchange, which spreads tasks by a hash of their ` + "`RoutingKey`" + `: the documentation of amqpadapter says how.
+  Both are rows above.
 
 Sent by 32 goroutines, and done by a worker of concurrency 64, with their states. The first rows are six queues that lie on so many of
 three masters. "busiest master" is what the one that has most to do computes for a task.
@@ -106,6 +105,7 @@ var scaleGrowths = []scaleGrowth{
 	{"amqp-done", "RabbitMQ, done before so many", 10, 100_000},
 	{"amqp-payload", "RabbitMQ, payload of so many bytes", 10, 1_000_000},
 	{"amqp-queues", "RabbitMQ, sent to and done from so many queues", 1, 10},
+	{"amqp-hash", "RabbitMQ, the same by a consistent hash exchange", 1, 10},
 }
 
 func (g scaleGrowth) sizes() (all []int) {

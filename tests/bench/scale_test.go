@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,9 +13,11 @@ import (
 
 	brokersiface "github.com/RichardKnop/machinery/v2/brokers/iface"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	"github.com/google/uuid"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/middleware"
+	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
 const (
@@ -39,6 +42,7 @@ var scaleBenchmarks = map[string]func(b *testing.B, n int) time.Duration{
 	"amqp-done":         func(b *testing.B, n int) time.Duration { return scaleDone(b, filledRabbitMQ(b, n+scaleTasks), workers) },
 	"amqp-payload":      func(b *testing.B, n int) time.Duration { return scalePayload(b, scaleRabbitMQ(b), n) },
 	"amqp-queues":       scaleQueues,
+	"amqp-hash":         scaleHash,
 }
 
 func BenchmarkScale(b *testing.B) {
@@ -148,10 +152,36 @@ func scaleQueues(b *testing.B, queues int) time.Duration {
 	brokers := make([]brokersiface.Broker, queues)
 	for i := range brokers {
 		brokers[i] = scaleRabbitMQ(b)
-		publish(b, brokers[i], numbered(0, scaleBytes)) // connects
+	}
+	return spread(b, brokers, func(i int) *tasks.Signature { return numbered(i, scaleBytes) })
+}
+
+// scaleHash is the same with an exchange that spreads tasks over the queues.
+func scaleHash(b *testing.B, queues int) time.Duration {
+	brokers := make([]brokersiface.Broker, queues)
+	exchange := "bench-" + uuid.NewString()
+	for i := range brokers {
+		cnf := newConfig()
+		useRabbitMQ(b, cnf, services.AMQP(b))
+		cnf.AMQP.Exchange, cnf.AMQP.ExchangeType, cnf.AMQP.BindingKey = exchange, "x-consistent-hash", "1"
+		brokers[i] = amqpadapter.NewBroker(cnf)
+		b.Cleanup(func() { _ = brokers[i].(io.Closer).Close() })
+	}
+	return spread(b, brokers, func(i int) *tasks.Signature {
+		s := numbered(i, scaleBytes)
+		s.RoutingKey = s.UUID
+		return s
+	})
+}
+
+// spread is the time of one task that is sent by one of the brokers, and done.
+func spread(b *testing.B, brokers []brokersiface.Broker, task func(i int) *tasks.Signature) time.Duration {
+	send := func(i int) { publish(b, brokers[i%len(brokers)], task(i)) }
+	for i := range brokers {
+		send(i) // connects, and makes the queue
 	}
 	begin := time.Now()
-	share(scaleTasks, 2*workers, func(i int) { publish(b, brokers[i%queues], numbered(i, scaleBytes)) })
+	share(scaleTasks, 2*workers, send)
 	sent := time.Since(begin) / scaleTasks
 	return sent + doneBy(b, brokers, workers, scaleTasks)
 }
