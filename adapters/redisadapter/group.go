@@ -148,7 +148,7 @@ func groupText(b *backend, groupUUID string) (text string, err error) {
 func decodeGroup(groupUUID, text string) (*tasks.GroupMeta, error) {
 	group := new(tasks.GroupMeta)
 	if err := json.NewDecoder(strings.NewReader(text)).Decode(group); err != nil {
-		return nil, fmt.Errorf("group %s: %w", groupUUID, err)
+		return nil, fmt.Errorf("group %s: %w", groupUUID, unreadable([]byte(text), err))
 	}
 	return group, nil
 }

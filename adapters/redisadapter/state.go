@@ -136,7 +136,7 @@ func readState(taskUUID string, reply *redis.StringCmd) (*tasks.TaskState, error
 	}
 	state, err := taskjson.UnmarshalState(text)
 	if err != nil {
-		return nil, fmt.Errorf("state of task %s: %w", taskUUID, err)
+		return nil, fmt.Errorf("state of task %s: %w", taskUUID, unreadable(text, err))
 	}
 	return state, nil
 }
