@@ -47,8 +47,7 @@ func (b *backend) GroupCompleted(groupUUID string, groupTaskCount int) (bool, er
 // isCompleted has the states at hand where it returns true first: Machinery asks for them when it is to send the
 // callback, and drops that where it cannot read them.
 func isCompleted(b *backend, groupUUID string, groupTaskCount int) (bool, error) {
-	g := b.groups.of(groupUUID)
-	ended, err := haveEnded(b, g, groupTaskCount)
+	g, ended, err := haveEnded(b, groupUUID, groupTaskCount)
 	if isRefused(err) { // older ACL lines lack GETRANGE: then it takes the long way each time
 		g, ended, err = new(knownGroup), true, nil
 	}
