@@ -118,9 +118,6 @@ func (all *announcements) take(taskUUID string, ofClient any) *announcement {
 
 // takeAnnounced returns the state PENDING that is to be written with a task, nil if there is none.
 func (b *broker) takeAnnounced(signature *tasks.Signature) *announcement {
-	if b.identity == nil {
-		return nil
-	}
 	a := announced.take(signature.UUID, b.identity)
 	if a == nil {
 		return nil

@@ -125,3 +125,25 @@ func TestBackendBesideAnotherBrokerWritesPendingAtOnce(t *testing.T) {
 		server.Del("a")
 	}
 }
+
+// The state belongs to the Redis of the backend.
+func TestBrokerOfAnotherRedisLeavesPendingToTheBackend(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	other, _ := embedded(t)
+	server := sendingServer(t, s)
+	signature := task("add", s.name)
+	require.NoError(t, server.GetBackend().SetStatePending(signature))
+	publish(t, redisadapter.NewBroker(other.cnf, other.client), signature)
+	require.Zero(t, other.client.Exists(t.Context(), s.name).Val())
+	require.Equal(t, tasks.StatePending, stateOf(t, server.GetBackend(), s.name))
+}
+
+func TestStateThatIsPurgedBeforeItIsWrittenIsNotWritten(t *testing.T) {
+	t.Parallel()
+	s, redis := embedded(t)
+	server := sendingServer(t, s)
+	require.NoError(t, server.GetBackend().SetStatePending(task("add", s.name)))
+	require.NoError(t, server.GetBackend().PurgeState(s.name))
+	require.Never(t, func() bool { return redis.Exists(s.name) }, glance, tick)
+}
