@@ -1,6 +1,7 @@
 package redisadapter
 
 import (
+	"context"
 	"crypto/rand"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ func TestPendingThatIsBeingWrittenIsNotWrittenWithTheTask(t *testing.T) {
 	t.Parallel()
 	a := newAnnouncing(t)
 	a.release()
-	require.Nil(t, announced.take(a.task.UUID, a.identity))
+	require.Nil(t, announced.take(t.Context(), a.task.UUID, a.identity))
 	require.True(t, a.server.Exists(a.task.UUID))
 }
 
@@ -68,7 +69,18 @@ func TestPendingOfASecondSendIsNotTakenForTheFirst(t *testing.T) {
 	announced.add(a.backend, a.task, []byte("second"), time.Hour)
 	close(a.gate.open)
 	<-a.ended
-	second := announced.take(a.task.UUID, a.identity)
+	second := announced.take(t.Context(), a.task.UUID, a.identity)
 	require.NotNil(t, second)
 	require.Equal(t, "second", string(second.state))
+}
+
+func TestPublishDoesNotOutlastItsContextForAPendingThatIsBeingWritten(t *testing.T) {
+	t.Parallel()
+	a := newAnnouncing(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	broker := NewBroker(&config.Config{DefaultQueue: "q"}, a.client).(Broker)
+	require.ErrorIs(t, broker.Publish(ctx, a.task), context.Canceled)
+	require.ErrorIs(t, broker.PublishMany(ctx, []*tasks.Signature{a.task})[0], context.Canceled)
+	close(a.gate.open)
 }

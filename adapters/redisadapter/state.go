@@ -122,7 +122,7 @@ func (b *backend) GetState(taskUUID string) (*tasks.TaskState, error) {
 // PurgeState forgets the state of a task. That there is none is no error.
 func (b *backend) PurgeState(taskUUID string) error {
 	b.unwritten.take(taskUUID)
-	announced.take(taskUUID, b.identity)
+	announced.take(context.Background(), taskUUID, b.identity)
 	return purge(b, taskUUID)
 }
 
