@@ -1,6 +1,7 @@
 package redisadapter
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -95,8 +96,9 @@ func (all *announcements) hurry(taskUUID string, b *backend) {
 	}
 }
 
-// take returns the announcement of a task, nil if there is none, and leaves its state to the caller.
-func (all *announcements) take(taskUUID string, ofClient any) *announcement {
+// take returns the announcement of a task, nil if there is none, and leaves its state to the caller. One that is being
+// written it waits for, no longer than ctx lasts: Redis may not answer.
+func (all *announcements) take(ctx context.Context, taskUUID string, ofClient any) *announcement {
 	for {
 		all.mu.Lock()
 		a := all.byUUID[taskUUID]
@@ -112,16 +114,17 @@ func (all *announcements) take(taskUUID string, ofClient any) *announcement {
 			return a
 		}
 		all.mu.Unlock()
-		<-writing
+		select {
+		case <-writing:
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 
 // takeAnnounced returns the state PENDING that is to be written with a task, nil if there is none.
-func (b *broker) takeAnnounced(signature *tasks.Signature) *announcement {
-	if b.identity == nil {
-		return nil
-	}
-	a := announced.take(signature.UUID, b.identity)
+func (b *broker) takeAnnounced(ctx context.Context, signature *tasks.Signature) *announcement {
+	a := announced.take(ctx, signature.UUID, b.identity)
 	if a == nil {
 		return nil
 	}

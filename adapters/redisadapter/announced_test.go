@@ -2,6 +2,9 @@ package redisadapter_test
 
 import (
 	"context"
+	"crypto/rand"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,9 +66,42 @@ func TestASendIsOneRoundTrip(t *testing.T) {
 	_, err := server.SendTask(task("add", "second")) // Redis has the script then
 	require.NoError(t, err)
 	s.client.AddHook(&asked)
-	_, err = server.SendTask(task("add", "third"))
-	require.NoError(t, err)
-	require.EqualValues(t, 1, asked.Load())
+	later := time.Now().Add(time.Hour)
+	for name, change := range map[string]func(*tasks.Signature){
+		"short":   func(*tasks.Signature) {},
+		"delayed": func(signature *tasks.Signature) { signature.ETA = &later },
+		"urgent":  func(signature *tasks.Signature) { signature.Priority = 5 },
+		"long": func(signature *tasks.Signature) {
+			signature.Args = []tasks.Arg{{Type: "string", Value: strings.Repeat("x", 50<<10)}}
+		},
+	} {
+		signature := task("add", name)
+		change(signature)
+		asked.Store(0)
+		_, err = server.SendTask(signature)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, asked.Load(), name)
+		require.Equal(t, tasks.StatePending, stateOf(t, server.GetBackend(), name))
+	}
+}
+
+// It may have been sent, and run already.
+func TestPushWhoseReplyIsLostKeepsTheState(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		reply := &lostReply{text: rand.Text()}
+		options := *s.options
+		options.Dialer, options.MaxRetries = reply.dial, -1
+		losing := *s
+		losing.client = redis.NewClient(&options)
+		defer func() { require.NoError(t, losing.client.Close()) }()
+		backend := sendingServer(t, &losing).GetBackend()
+		broker := redisadapter.NewBroker(s.cnf, losing.client, redisadapter.WithPublishTimeout(time.Nanosecond))
+		signature := task("add", s.name+"large", tasks.Arg{Type: "string", Value: reply.text + strings.Repeat("x", 1<<20)})
+		require.NoError(t, backend.SetStatePending(signature))
+		require.ErrorIs(t, broker.Publish(t.Context(), signature), os.ErrDeadlineExceeded)
+		require.Equal(t, 2, s.queued(t))
+		require.Equal(t, tasks.StatePending, stateOf(t, redisadapter.NewBackend(s.cnf, s.client), signature.UUID))
+	})
 }
 
 func TestPushThatIsRefusedLeavesNoState(t *testing.T) {
@@ -124,4 +160,26 @@ func TestBackendBesideAnotherBrokerWritesPendingAtOnce(t *testing.T) {
 		require.True(t, server.Exists("a"))
 		server.Del("a")
 	}
+}
+
+// The state belongs to the Redis of the backend.
+func TestBrokerOfAnotherRedisLeavesPendingToTheBackend(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	other, _ := embedded(t)
+	server := sendingServer(t, s)
+	signature := task("add", s.name)
+	require.NoError(t, server.GetBackend().SetStatePending(signature))
+	publish(t, redisadapter.NewBroker(other.cnf, other.client), signature)
+	require.Zero(t, other.client.Exists(t.Context(), s.name).Val())
+	require.Equal(t, tasks.StatePending, stateOf(t, server.GetBackend(), s.name))
+}
+
+func TestStateThatIsPurgedBeforeItIsWrittenIsNotWritten(t *testing.T) {
+	t.Parallel()
+	s, redis := embedded(t)
+	server := sendingServer(t, s)
+	require.NoError(t, server.GetBackend().SetStatePending(task("add", s.name)))
+	require.NoError(t, server.GetBackend().PurgeState(s.name))
+	require.Never(t, func() bool { return redis.Exists(s.name) }, glance, tick)
 }

@@ -68,12 +68,12 @@ func (c *batchCommand) send(ctx context.Context, client redis.Cmdable) *redis.Cm
 	return c.script.Eval(ctx, client, keys, append(append(args, states...), messages...)...)
 }
 
-// The scripts that send many tasks write their states too: all of that, or nothing. The keys of the states follow the
-// other keys; the states, each with its expiry in milliseconds, follow the other arguments, and the messages the states. A
-// script has a function send, which is given where the messages begin.
+// The scripts that send many tasks write their states too: all of that, or nothing; what they have not written stays. The
+// keys of the states follow the other keys; the states, each with its expiry in milliseconds, follow the other arguments,
+// and the messages the states. A script has a function send, which is given where the messages begin.
 const (
 	writeStates = `
-local states = tonumber(ARGV[1])
+local states, written = tonumber(ARGV[1]), 0
 local function writeAndSend(send, others)
 	local first = #KEYS - states
 	for i = 1, states do
@@ -83,6 +83,7 @@ local function writeAndSend(send, others)
 		else
 			redis.call('SET', KEYS[first + i], state)
 		end
+		written = i
 	end
 	return send(others + 2 * states + 1)
 end
@@ -91,8 +92,9 @@ local function allOrNothing(send, others)
 	if sent then
 		return reply
 	end
-	if states > 0 then
-		redis.pcall('DEL', unpack(KEYS, #KEYS - states + 1))
+	if written > 0 then
+		local first = #KEYS - states
+		redis.pcall('DEL', unpack(KEYS, first + 1, first + written))
 	end
 	if type(reply) == 'table' then
 		return reply

@@ -127,7 +127,7 @@ func (b *broker) Publish(ctx context.Context, signature *tasks.Signature) error 
 	if d := delivery.SentFor(ctx, signature); d != nil {
 		return b.publishFor(ctx, d, signature)
 	}
-	pending := b.takeAnnounced(signature)
+	pending := b.takeAnnounced(ctx, signature)
 	if err := b.usable(); err != nil {
 		return err
 	}

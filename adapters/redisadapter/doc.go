@@ -53,7 +53,8 @@
 //     do not come in time it asks for less. A message must come within the ReadTimeout of the client.
 //   - Sends of a process share round trips: what is sent while Redis answers others goes together. Where broker and
 //     backend share a client that is not one of a Cluster, a task and its state PENDING are sent together: both arrive, or
-//     neither. Between SetStatePending and Publish the state is written 10 ms late, or when GetState of that backend asks.
+//     neither; where the message has 64 KiB or more the state arrives first. Between SetStatePending and Publish the state
+//     is written 10 ms late, or when GetState of that backend asks.
 //   - Delayed tasks become due in the order of their ETA, many at a time, by the clock of Redis. What is delayed with
 //     this package is published on the channel machinery:sooner:<d> where it comes before all others, so that it starts
 //     at its ETA; what Machinery's own brokers delay starts within DelayedTasksPollPeriod.

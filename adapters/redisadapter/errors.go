@@ -1,8 +1,10 @@
 package redisadapter
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 )
 
 var (
@@ -29,4 +31,13 @@ var (
 // invalid returns an ErrConfig about an option, given with its value.
 func invalid(option, rule string) error {
 	return fmt.Errorf("%w: redisadapter.%s: %s", ErrConfig, option, rule)
+}
+
+// unreadable is the error of a json.Decoder about what stands under a key, as one that comes again however often the key
+// is read. The decoder says io.EOF where the text ends too early, as a connection does that is lost.
+func unreadable(text []byte, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = json.Unmarshal(text, new(json.RawMessage))
+	}
+	return fmt.Errorf("json: %w", err)
 }

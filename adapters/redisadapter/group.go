@@ -47,8 +47,7 @@ func (b *backend) GroupCompleted(groupUUID string, groupTaskCount int) (bool, er
 // isCompleted has the states at hand where it returns true first: Machinery asks for them when it is to send the
 // callback, and drops that where it cannot read them.
 func isCompleted(b *backend, groupUUID string, groupTaskCount int) (bool, error) {
-	g := b.groups.of(groupUUID)
-	ended, err := haveEnded(b, g, groupTaskCount)
+	g, ended, err := haveEnded(b, groupUUID, groupTaskCount)
 	if isRefused(err) { // older ACL lines lack GETRANGE: then it takes the long way each time
 		g, ended, err = new(knownGroup), true, nil
 	}
@@ -148,7 +147,7 @@ func groupText(b *backend, groupUUID string) (text string, err error) {
 func decodeGroup(groupUUID, text string) (*tasks.GroupMeta, error) {
 	group := new(tasks.GroupMeta)
 	if err := json.NewDecoder(strings.NewReader(text)).Decode(group); err != nil {
-		return nil, fmt.Errorf("group %s: %w", groupUUID, err)
+		return nil, fmt.Errorf("group %s: %w", groupUUID, unreadable([]byte(text), err))
 	}
 	return group, nil
 }

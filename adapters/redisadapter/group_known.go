@@ -109,30 +109,31 @@ func (g *knownGroup) advance(ended int) bool {
 	return g.ended == len(g.members)
 }
 
-// haveEnded reports whether all members of a group have ended, from what is known of it on.
-func haveEnded(b *backend, g *knownGroup, taskCount int) (bool, error) {
+// haveEnded reports whether all members of a group have ended, from what is known of it on, and returns that.
+func haveEnded(b *backend, groupUUID string, taskCount int) (g *knownGroup, all bool, err error) {
+	g = b.groups.of(groupUUID)
 	for most := 1; ; most = min(2*most, groupChunk) {
 		tail, members, from := g.rest(most)
 		if tail == "" {
 			if err := learn(b, g); err != nil {
-				return false, err
+				return g, false, err
 			}
 			tail, members, from = g.rest(most)
 		}
 		if g.size() != taskCount {
-			return false, nil
+			return g, false, nil
 		}
-		found, ended, err := look(b, g.uuid, members)
+		found, ended, err := look(b, groupUUID, members)
 		if err != nil {
-			return false, err
+			return g, false, err
 		}
 		if found != tail {
-			b.groups.forget(g.uuid)
-			g = b.groups.of(g.uuid)
+			b.groups.forget(groupUUID)
+			g = b.groups.of(groupUUID)
 			continue
 		}
 		if all := g.advance(from + ended); all || ended < len(members) {
-			return all, nil
+			return g, all, nil
 		}
 	}
 }

@@ -2,11 +2,16 @@ package redisadapter
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
+	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
 // Each leaves the message "a" done, and the fetcher waiting for a slot.
@@ -50,6 +55,48 @@ func TestWhatIsDoneIsLeftToTheFetcherThatComes(t *testing.T) {
 		require.Empty(t, f.takeDoneWhileAway())
 		require.Equal(t, []string{"b"}, f.takeDone())
 	})
+}
+
+func TestWhatCouldNotBeAcknowledgedIsDoneStill(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	client := redis.NewClient(&redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	defer func() { require.NoError(t, client.Close()) }()
+	server.SetError("LOADING Redis is loading the dataset in memory")
+	f := takenInFlight("a", "b", "c")
+	a := acknowledger{processing: newProcessing(client, "q"), inFlight: f}
+	f.finish(message{body: "a"}, processed)
+	f.finish(message{body: "b"}, processed)
+	done := f.takeDone()
+	f.finish(message{body: "c"}, processed)
+	require.ErrorContains(t, a.acknowledge(t.Context(), done), "LOADING")
+	require.Equal(t, []string{"a", "b", "c"}, f.takeDone())
+	require.Len(t, f.snapshot(), 3)
+}
+
+// Of two that are equal one runs still: it would begin a second time.
+func TestCopyThatRunsIsHeldWhenTheOtherIsAcknowledged(t *testing.T) {
+	t.Parallel()
+	f := takenInFlight("a", "a")
+	f.finish(message{body: "a"}, processed)
+	f.acknowledged(f.takeDone(), nil)
+	require.Equal(t, map[string]int{"a": 1}, f.snapshot())
+}
+
+// It goes back when the consumer leaves.
+func TestMessageThatComesWithTheStopIsNotBegun(t *testing.T) {
+	t.Parallel()
+	workers := lifecycle.NewWorkers()
+	l := workers.Start(lifecycle.Name{})
+	var stopping sync.WaitGroup
+	stopping.Go(workers.StopAll)
+	<-l.Stopping().Done()
+	f := takenInFlight("before")
+	r := runner{lifecycle: l, inFlight: f, pool: new(pool)}
+	r.begin(message{body: "a"})
+	require.Equal(t, map[string]int{"before": 1}, f.snapshot())
+	l.End()
+	stopping.Wait()
 }
 
 func takenInFlight(bodies ...string) *inFlight {

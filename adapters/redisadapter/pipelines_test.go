@@ -161,6 +161,56 @@ func TestCallWhoseContextEndsDoesNotWait(t *testing.T) {
 	require.EqualValues(t, 2, n)
 }
 
+// Nobody would lead the calls that come after it.
+func TestCallThatIsToLeadDoesSoThoughItsContextEnds(t *testing.T) {
+	t.Parallel()
+	next := &call{turn: make(chan struct{})}
+	p := &pipelines{leading: 1, waiting: []*call{next}}
+	p.handOver()
+	require.False(t, p.leave(next))
+	waiting := new(call)
+	p.waiting = []*call{waiting}
+	require.True(t, p.leave(waiting))
+	require.Empty(t, p.waiting)
+}
+
+// Those who sent with the one that does not wait any more would be told that they were canceled.
+func TestCallWhoseContextEndsEndsNoOther(t *testing.T) {
+	t.Parallel()
+	p, g, _ := gated(t)
+	leader, endLeader := context.WithCancel(t.Context())
+	errs := make(map[string]error)
+	var mu sync.Mutex
+	var calling sync.WaitGroup
+	call := func(ctx context.Context, name string) {
+		calling.Go(func() {
+			_, err := increment(ctx, p, "n")
+			mu.Lock()
+			defer mu.Unlock()
+			errs[name] = err
+		})
+	}
+	call(t.Context(), "before")
+	<-g.arrived
+	call(leader, "leader")
+	gathered(t, p, 1)
+	call(t.Context(), "other")
+	gathered(t, p, 2)
+	g.open <- struct{}{}
+	require.Equal(t, 2, <-g.arrived)
+	endLeader()
+	require.Eventually(t, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return errs["leader"] != nil
+	}, time.Minute, time.Millisecond)
+	close(g.open)
+	calling.Wait()
+	require.ErrorIs(t, errs["leader"], context.Canceled)
+	require.NoError(t, errs["before"])
+	require.NoError(t, errs["other"])
+}
+
 func TestScriptThatRedisHasForgottenIsSentAgain(t *testing.T) {
 	t.Parallel()
 	p, g, _ := gated(t)

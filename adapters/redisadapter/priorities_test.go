@@ -2,6 +2,7 @@ package redisadapter_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -41,6 +42,25 @@ func TestTasksOfHighPriorityAreTakenFirst(t *testing.T) {
 			prioritized("more", 200), prioritized("five too", 5), prioritized("none too", 0))
 		release()
 		seen.AwaitInOrder(t, "held", "nine", "more", "five", "five too", "one", "none", "none too")
+	})
+}
+
+func TestPrioritiesHoldAfterALargeMessage(t *testing.T) {
+	onEveryRedis(t, func(t *testing.T, s *site) {
+		broker := newWorkingBroker(s, redisadapter.WithPriorities())
+		var seen journal
+		first := newLatch(t)
+		work(t, broker, 1, &processor{Func: func(signature *tasks.Signature) error {
+			if signature.UUID == "first" {
+				return errors.Join(seen.Add(signature), first.Hold(signature))
+			}
+			return seen.Add(signature)
+		}})
+		publish(t, broker, largeTask("first", largeBytes))
+		first.Await(t, "first")
+		publish(t, broker, largeTask("none", largeBytes), largeTask("none too", largeBytes), prioritized("nine", 9))
+		first.Release()
+		seen.AwaitInOrder(t, "first", "nine", "none", "none too")
 	})
 }
 

@@ -21,7 +21,7 @@ func (b *broker) PublishMany(ctx context.Context, signatures []*tasks.Signature)
 	many := &manySends{broker: b, ctx: ctx, errs: make([]error, len(signatures))}
 	pending := make([]*announcement, len(signatures))
 	for i, s := range signatures { // of all at once: they do not wait for long
-		pending[i] = b.takeAnnounced(s)
+		pending[i] = b.takeAnnounced(ctx, s)
 	}
 	for i, s := range signatures {
 		many.add(batchTask{place: i, signature: s, pending: pending[i]})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -299,6 +300,61 @@ func TestContextThatEndsMidwayEndsTheRest(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s, m, _ := midway(t, func(*miniredis.Miniredis) { cancel() })
 	require.ErrorIs(t, requireFirstBatch(t, s, m, ctx, func() {}), context.Canceled)
+}
+
+// A task that is not sent because its context has ended must not stay PENDING.
+func TestContextThatHasEndedLeavesNoState(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	backend := redisadapter.NewBackend(newConfig(), dial(t, server)).(middleware.ManyPender)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range backend.SetStatesPending(ctx, []*tasks.Signature{task("add", "a"), task("add", "b")}) {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.Empty(t, server.Keys())
+}
+
+// Each would wait as long for a Redis that is away.
+func TestLongMessageThatCannotBeSentEndsTheRest(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	s := newSite(t, &redis.Options{Addr: server.Addr(), MaxRetries: -1})
+	broker := redisadapter.NewBroker(s.cnf, s.client, redisadapter.WithPublishTimeout(time.Nanosecond)).(redisadapter.Broker)
+	signatures, _ := s.many(5)
+	for _, signature := range signatures {
+		signature.Args = []tasks.Arg{{Type: "string", Value: strings.Repeat("x", 300<<10)}}
+	}
+	server.SetError("LOADING Redis is loading the dataset in memory")
+	var asked counter
+	s.client.AddHook(&asked)
+	for _, err := range broker.PublishMany(t.Context(), signatures) {
+		require.ErrorContains(t, err, "LOADING")
+	}
+	server.SetError("")
+	require.EqualValues(t, 1, asked.Load())
+}
+
+// failsOnce has the second command of the first pipeline fail, as one for another server of a Cluster.
+type failsOnce struct{ counter }
+
+func (f *failsOnce) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
+	if f.Load() == 1 {
+		cmds[1].SetErr(io.ErrUnexpectedEOF)
+	}
+	return nil
+}
+
+func TestOnlyThePartOfABatchIsSentAgainThatHasFailed(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	broker := redisadapter.NewBroker(s.cnf, s.client).(redisadapter.Broker)
+	signatures, _ := s.many(2)
+	signatures[1].RoutingKey = s.name + "other"
+	s.client.AddHook(new(failsOnce))
+	require.Equal(t, make([]error, 2), broker.PublishMany(t.Context(), signatures))
+	require.Equal(t, 1, s.queued(t))
+	require.EqualValues(t, 2, s.client.LLen(t.Context(), signatures[1].RoutingKey).Val())
 }
 
 func TestABatchIsSentAgainWhenRedisIsBack(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"github.com/RichardKnop/machinery/v2/tasks"
 )
 
-// push sends a task, and writes its state PENDING before where that is left to it. A push that Redis refuses leaves no
-// such state.
+// push sends a task, and with it its state PENDING where that is left to it, but for that of a large message: a round trip
+// costs less than a script then. A push that Redis refuses leaves no such state.
 func (b *broker) push(ctx context.Context, signature *tasks.Signature, body []byte, pending *announcement) error {
 	if pending == nil {
 		return b.pushAlone(ctx, signature, body)
@@ -18,6 +18,10 @@ func (b *broker) push(ctx context.Context, signature *tasks.Signature, body []by
 		return b.pipelines.push(ctx, &sending{
 			uuid: signature.UUID, queue: queue, expiry: expiry.Milliseconds(), state: pending.state, body: body,
 		})
+	}
+	if len(body) < largeMessage {
+		together := batchTask{signature: signature, body: body, pending: pending}
+		return commandsOf(b.delayed, []batchTask{together})[0].send(ctx, b.client).Err()
 	}
 	if err := b.client.Set(ctx, signature.UUID, pending.state, expiry).Err(); err != nil {
 		return err

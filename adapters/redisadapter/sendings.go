@@ -19,9 +19,9 @@ type sending struct {
 
 // pushPending writes the states of tasks and appends their messages to a queue: all of that, or nothing. The keys of the
 // states follow the queue; the arguments are their expiry, the states and the messages. Where Redis refuses one of several
-// tasks, it answers with 0.
+// tasks, it answers with 0. What it has not written stays: a task may have run under that UUID.
 var pushPending = redis.NewScript(`
-local expiry, last = tonumber(ARGV[1]), #KEYS
+local expiry, last, written = tonumber(ARGV[1]), #KEYS, 1
 local function send()
 	for i = 2, last do
 		if expiry > 0 then
@@ -29,6 +29,7 @@ local function send()
 		else
 			redis.call('SET', KEYS[i], ARGV[i])
 		end
+		written = i
 	end
 	return redis.call('RPUSH', KEYS[1], unpack(ARGV, last + 1))
 end
@@ -36,7 +37,9 @@ local sent, reply = pcall(send)
 if sent then
 	return reply
 end
-redis.pcall('DEL', unpack(KEYS, 2))
+if written > 1 then
+	redis.pcall('DEL', unpack(KEYS, 2, written))
+end
 if last > 2 then
 	return 0
 end

@@ -161,17 +161,22 @@ func TestTasksAreSentOnceByAScriptThatRedisHasForgotten(t *testing.T) {
 	require.Equal(t, []bool{true}, known)
 }
 
-func TestTaskWhoseStateIsNotPermittedKeepsNoOtherFromBeingSent(t *testing.T) {
-	t.Parallel()
-	options := realOptions(t)
-	s := newSenders(t, options)
-	user := s.name
-	rights := []any{"acl", "setuser", user, "on", ">password", "+@all", "~" + s.name + "n", "~" + s.name + "q", "~" + s.name + "a*"}
-	require.NoError(t, s.client.Do(t.Context(), rights...).Err())
+// as returns senders who have these rights alone, and the keys of the others.
+func (s *senders) as(t *testing.T, rights ...any) *senders {
+	user := "test-" + rand.Text()
+	require.NoError(t, s.client.Do(t.Context(), append([]any{"acl", "setuser", user, "on", ">password"}, rights...)...).Err())
 	t.Cleanup(func() { s.client.Do(context.Background(), "acl", "deluser", user) })
+	options := realOptions(t)
 	options.Username, options.Password = user, "password"
 	restricted := newSenders(t, options)
 	restricted.name = s.name
+	return restricted
+}
+
+func TestTaskWhoseStateIsNotPermittedKeepsNoOtherFromBeingSent(t *testing.T) {
+	t.Parallel()
+	s := newSenders(t, realOptions(t))
+	restricted := s.as(t, "+@all", "~"+s.name+"n", "~"+s.name+"q", "~"+s.name+"a*")
 	_, errs := restricted.send(t, s.task("q", "a1"), s.task("q", "b"), s.task("q", "a2"))
 	require.NoError(t, errs[0])
 	require.ErrorContains(t, errs[1], "NOPERM")
@@ -191,6 +196,25 @@ func TestTasksWhoseQueueIsNoListAreRefusedEach(t *testing.T) {
 		s.requireNoState(t, "a")
 		s.requireNoState(t, "c")
 	})
+}
+
+// The state may be how a task has ended that ran under that UUID.
+func TestStateThatRedisHasNotReplacedStays(t *testing.T) {
+	t.Parallel()
+	s := newSenders(t, realOptions(t))
+	restricted := s.as(t, "+@all", "-set", "~*")
+	sent := s.task("q", "a")
+	require.NoError(t, s.client.Set(t.Context(), sent.uuid, "before", time.Minute).Err())
+	_, errs := restricted.send(t, sent, s.task("q", "b"), s.task("q", "c"))
+	batch := newCommand(delayedTasks{}, commandKey{destination: destination{queue: sent.queue}})
+	pending := &announcement{backend: new(backend), uuid: sent.uuid, state: sent.state}
+	batch.tasks = []batchTask{{body: sent.body, pending: pending}}
+	for _, err := range append(errs, batch.send(t.Context(), restricted.p.client).Err()) {
+		require.Error(t, err)
+	}
+	require.Equal(t, "before", s.client.Get(t.Context(), sent.uuid).Val())
+	s.requireNoState(t, "b")
+	s.requireSent(t, "q")
 }
 
 // What Redis says to all means the same for each, and the middleware asks what it means.

@@ -180,6 +180,11 @@ func (s *slot) finish() {
 func (s *share) giveBack() {
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
+	s.giveBackLocked()
+}
+
+// giveBackLocked is called with mu locked.
+func (s *share) giveBackLocked() {
 	s.slots.free += s.reserved
 	s.reserved = 0
 	s.slots.change()
@@ -187,14 +192,13 @@ func (s *share) giveBack() {
 
 // leave and comeBack enclose what keeps the fetcher from taking messages.
 func (s *share) leave() {
-	s.giveBack()
 	s.slots.mu.Lock()
 	defer s.slots.mu.Unlock()
+	s.giveBackLocked()
 	if !s.away {
 		s.away = true
 		s.queue.present--
 	}
-	s.slots.change()
 }
 
 // comeBack does not let a queue or a shard make up for what it did not have.

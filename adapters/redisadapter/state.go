@@ -122,7 +122,7 @@ func (b *backend) GetState(taskUUID string) (*tasks.TaskState, error) {
 // PurgeState forgets the state of a task. That there is none is no error.
 func (b *backend) PurgeState(taskUUID string) error {
 	b.unwritten.take(taskUUID)
-	announced.take(taskUUID, b.identity)
+	announced.take(context.Background(), taskUUID, b.identity)
 	return purge(b, taskUUID)
 }
 
@@ -136,7 +136,7 @@ func readState(taskUUID string, reply *redis.StringCmd) (*tasks.TaskState, error
 	}
 	state, err := taskjson.UnmarshalState(text)
 	if err != nil {
-		return nil, fmt.Errorf("state of task %s: %w", taskUUID, err)
+		return nil, fmt.Errorf("state of task %s: %w", taskUUID, unreadable(text, err))
 	}
 	return state, nil
 }

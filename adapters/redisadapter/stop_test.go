@@ -1,9 +1,11 @@
 package redisadapter_test
 
 import (
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/RichardKnop/machinery/v2/tasks"
 	"github.com/alicebob/miniredis/v2"
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
@@ -86,4 +88,22 @@ func TestMoreWorkersThanConnectionsDoTheirTasks(t *testing.T) {
 		require.Equal(t, 1, log.Count("connection pool is too small"))
 		require.Equal(t, 1, log.Count("workers=3 pool=4"), log)
 	})
+}
+
+// It was not processed to its end, and nobody can tell what it has done.
+func TestTaskThatEndsItsGoroutineGoesBackWithTheStop(t *testing.T) {
+	t.Parallel()
+	s, _ := embedded(t)
+	broker := newWorkingBroker(s)
+	begun := make(chan struct{})
+	ended := work(t, broker, 1, &processor{Func: func(*tasks.Signature) error {
+		close(begun)
+		runtime.Goexit()
+		return nil
+	}})
+	publish(t, broker, task("add", "a"))
+	<-begun
+	broker.StopConsuming()
+	<-ended
+	require.Equal(t, 1, s.queued(t))
 }
