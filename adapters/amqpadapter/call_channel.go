@@ -42,6 +42,9 @@ type subscription struct {
 
 // subscribe has a queue delivered. Where it fails the channel must be closed: RabbitMQ may deliver all the same.
 func (c *callChannel) subscribe(ctx context.Context, s subscription) (<-chan amqp.Delivery, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	var deliveries <-chan amqp.Delivery
 	err := c.call(ctx, func() (err error) {
 		if err := c.Qos(s.prefetch, 0, false); err != nil {

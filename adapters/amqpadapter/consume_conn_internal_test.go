@@ -2,6 +2,7 @@ package amqpadapter
 
 import (
 	"context"
+	"crypto/rand"
 	"net"
 	"net/url"
 	"sync/atomic"
@@ -155,6 +156,19 @@ func TestSubscribingEndsWithItsContext(t *testing.T) {
 	cancel()
 	_, err := channel.subscribe(ctx, subscription{queue: "amq.none"})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// What RabbitMQ then handed out would count as delivered.
+func TestSubscribingAsksForNothingWhenItsContextHasEnded(t *testing.T) {
+	t.Parallel()
+	_, channel, _ := newHoldable(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := channel.subscribe(ctx, subscription{queue: "test-" + rand.Text()})
+	require.ErrorIs(t, err, context.Canceled)
+	for range 20 { // round trips, in any of which RabbitMQ could close the channel: there is no such queue
+		require.NoError(t, channel.call(t.Context(), func() error { return channel.Qos(1, 0, false) }))
+	}
 }
 
 func TestWorkerThatIsToStopWaitsForNoSubscription(t *testing.T) {
