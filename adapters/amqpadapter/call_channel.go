@@ -33,6 +33,15 @@ func (c *callChannel) call(ctx context.Context, do func() error) error {
 	})
 }
 
+// isCalling reports whether RabbitMQ has yet to answer a call, be it one that nobody waits for any more.
+func (c *callChannel) isCalling() bool {
+	if !c.calling.tryLock() {
+		return true
+	}
+	c.calling.unlock()
+	return false
+}
+
 // A subscription is to a queue. The prefetch count of a channel holds for the consumers that come after it.
 type subscription struct {
 	queue, tag string

@@ -79,16 +79,20 @@ func (c *consumer) run() error {
 
 // after returns the session after one that has ended; nil when the worker is stopped.
 func (c *consumer) after(s *session, reason error) *session {
-	if !errors.Is(reason, errPaused) {
-		c.conn.close(s.channel)
-		return c.reopen(reason)
+	switch {
+	case errors.Is(reason, errPaused):
+		c.tasks.Go(func() { c.closeWhenDone(s) })
+		next, err := c.open()
+		if err == nil {
+			return next
+		}
+		reason = err
+	case reason == nil:
+		c.abandon(s.channel)
+	default:
+		c.close(s.channel)
 	}
-	c.tasks.Go(func() { c.closeWhenDone(s) })
-	next, err := c.open()
-	if err != nil {
-		return c.reopen(err)
-	}
-	return next
+	return c.reopen(reason)
 }
 
 // reopen tries for as long as the worker is wanted.
@@ -136,7 +140,7 @@ func (c *consumer) open() (*session, error) {
 	}
 	s, err := c.subscribe(c.stopping, channel)
 	if err != nil {
-		c.conn.close(channel)
+		c.close(channel)
 		return nil, err
 	}
 	return s, nil
@@ -189,7 +193,7 @@ func (c *consumer) consume(s *session) error {
 		case s.over:
 			return s.failure()
 		case s.first != nil:
-			c.putBack(s)
+			_ = c.putBack(s)
 			return errPaused
 		default:
 			if err := c.waitOut(s); err != nil {
@@ -198,9 +202,9 @@ func (c *consumer) consume(s *session) error {
 		}
 	}
 	// No more come while the last tasks run: other workers can have them.
-	isSilent := errors.Is(c.cancel(s), context.DeadlineExceeded)
-	c.tasks.Wait()
-	if !isSilent {
+	_ = c.cancel(s)
+	s.tasks.Wait()
+	if !s.channel.isCalling() {
 		c.flush(s)
 	}
 	return nil
@@ -212,6 +216,20 @@ func (c *consumer) flush(s *session) {
 	ctx, done := c.grace()
 	defer done()
 	_ = s.channel.call(ctx, s.channel.Close)
+}
+
+// close closes a channel on which nothing is left to acknowledge.
+func (c *consumer) close(channel *callChannel) {
+	ctx, done := c.grace()
+	defer done()
+	c.conn.close(ctx, channel)
+}
+
+// abandon closes a channel when RabbitMQ has been waited for long enough.
+func (c *consumer) abandon(channel *callChannel) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c.conn.close(ctx, channel)
 }
 
 // grace returns a context for what is asked of RabbitMQ when the worker stops.

@@ -28,7 +28,7 @@ func newHoldable(t *testing.T) (*consumeConn, *callChannel, *adaptertest.Network
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		network.Interrupt()
-		c.close(channel)
+		c.close(context.Background(), channel)
 		require.Nil(t, c.connection)
 	})
 	return c, channel, network
@@ -61,7 +61,7 @@ func TestOpeningAChannelEndsWithItsContext(t *testing.T) {
 	adaptertest.Eventually(t, func() bool {
 		channel, err := c.open(t.Context())
 		if err == nil {
-			c.close(channel)
+			c.close(t.Context(), channel)
 		}
 		return err == nil
 	})
@@ -87,7 +87,7 @@ func TestClosingAChannelDoesNotWaitForAnothersConnecting(t *testing.T) {
 	dialled, err := silent.Accept()
 	require.NoError(t, err)
 	defer func() { _ = dialled.Close() }()
-	c.close(channel)
+	c.close(t.Context(), channel)
 	cancel()
 	require.ErrorIs(t, adaptertest.Await(t, ended), context.Canceled, "it was still connecting")
 	require.Equal(t, 1, c.channels)
@@ -99,7 +99,9 @@ func TestClosingAChannelWaitsForTheCallOnIt(t *testing.T) {
 	channel, err := c.open(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, channel.calling.lock(t.Context()))
-	c.close(channel)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.close(ended, channel)
 	require.False(t, channel.IsClosed())
 	channel.calling.unlock()
 	adaptertest.Eventually(t, channel.IsClosed)

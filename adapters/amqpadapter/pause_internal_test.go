@@ -69,7 +69,7 @@ func TestPauseEndsTheChannelWhenNothingIsLeftToAcknowledgeOnIt(t *testing.T) {
 	reason := c.consume(s)
 	require.ErrorIs(t, reason, errPaused)
 	next := c.after(s, reason)
-	defer c.conn.close(next.channel)
+	defer c.conn.close(t.Context(), next.channel)
 	lost := func() int {
 		found, err := next.channel.QueueDeclarePassive(lostQueue, false, true, false, false, nil)
 		require.NoError(t, err)
@@ -97,7 +97,7 @@ func TestPauseThatBeginsBeforeAWorkerConsumesHoldsForIt(t *testing.T) {
 	require.NoError(t, c.subscribeTo(s))
 	require.False(t, c.handOut(s))
 	require.ErrorIs(t, c.consume(s), errPaused)
-	c.conn.close(s.channel)
+	c.conn.close(t.Context(), s.channel)
 }
 
 // What was found before a connection was lost may hold no more.
@@ -107,10 +107,10 @@ func TestWorkerThatComesBackConsumesNoQueueThatWasPausedMeanwhile(t *testing.T) 
 	s, err := c.open()
 	require.NoError(t, err)
 	require.NotNil(t, s.first)
-	c.conn.close(s.channel)
+	c.conn.close(t.Context(), s.channel)
 	require.NoError(t, source.Pause(t.Context(), c.queue))
 	s, err = c.open()
 	require.NoError(t, err)
 	require.Nil(t, s.first)
-	c.conn.close(s.channel)
+	c.conn.close(t.Context(), s.channel)
 }
