@@ -52,10 +52,19 @@ func newConsumer(b *broker, worker *lifecycle.Worker, tag string, concurrency in
 	c.pauses = newPauseWatch(b, c.queue, worker.Stopping())
 	c.arguments = consumerArguments(concurrency)
 	c.background = func(d received, f func()) { c.goFor(d.session, f) }
-	if concurrency > 0 {
-		c.running = make(chan struct{}, concurrency)
+	if bound := maxRunning(concurrency, c.prefetch); bound > 0 {
+		c.running = make(chan struct{}, bound)
 	}
 	return c
+}
+
+// maxRunning returns how many tasks may run at a time. Where only RabbitMQ bounds them it is what one channel is handed
+// out of both queues: one before it may still have tasks. Nothing bounds them where it is under 1.
+func maxRunning(concurrency, prefetch int) int {
+	if concurrency > 0 {
+		return concurrency
+	}
+	return 2 * prefetch
 }
 
 // run consumes until the worker is stopped. It returns an error where it cannot begin.
@@ -87,6 +96,12 @@ func (c *consumer) after(s *session, reason error) *session {
 			return next
 		}
 		reason = err
+	case errors.Is(reason, errCancelled):
+		// Its tasks still run, and those of a queue that is not gone can be acknowledged.
+		c.tasks.Go(func() {
+			_ = c.putBack(s)
+			c.closeWhenDone(s)
+		})
 	case reason == nil:
 		c.abandon(s.channel)
 	default:

@@ -223,11 +223,19 @@ func (c *consumer) putBack(s *session) error {
 	return nil
 }
 
-// closeWhenDone closes the channel of a session when nothing is left to acknowledge on it. A quorum queue may
-// still deliver what was under way when it took the end of the deliveries; nobody gets that, and it comes back with the
-// end of the channel.
+// closeWhenDone closes the channel of a session when nothing is left to acknowledge on it, at once where it is lost. A
+// quorum queue may still deliver what was under way when it took the end of the deliveries; nobody gets that, and it
+// comes back with the end of the channel.
 func (c *consumer) closeWhenDone(s *session) {
-	s.tasks.Wait()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.tasks.Wait()
+	}()
+	select {
+	case <-done:
+	case <-s.closed:
+	}
 	c.close(s.channel)
 }
 
