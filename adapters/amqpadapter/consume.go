@@ -216,8 +216,8 @@ func (c *consumer) consume(s *session) error {
 			}
 		}
 	}
-	// No more come while the last tasks run: other workers can have them.
-	_ = c.cancel(s)
+	// No more come while the last tasks run, and what was only handed out goes back: other workers can have them.
+	_ = c.putBack(s)
 	s.tasks.Wait()
 	if !s.channel.isCalling() {
 		c.flush(s)

@@ -211,7 +211,7 @@ func (c *consumer) waitOut(s *session) error {
 // putBack ends the deliveries of a session and puts back what was only handed out. Where that fails RabbitMQ does so when
 // the channel ends, if it has not done so already. The errors are those of cancel.
 func (c *consumer) putBack(s *session) error {
-	if err := c.cancel(s); err != nil {
+	if err := c.cancel(s); err != nil || s.first == nil {
 		return err
 	}
 	for d := range s.first {
