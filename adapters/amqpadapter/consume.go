@@ -175,14 +175,15 @@ func (c *consumer) subscribe(ctx context.Context, channel *callChannel) (*sessio
 	return s, c.subscribeTo(s)
 }
 
-// subscribeTo has tasks delivered.
+// subscribeTo has tasks delivered. The queue beside comes last: where a subscription fails the channel is closed, and what
+// comes from there counts as lost with a worker then.
 func (c *consumer) subscribeTo(s *session) (err error) {
-	again := subscription{c.queue + redeliveredSuffix, c.tag + redeliveredSuffix, c.prefetchAgain(), c.arguments}
-	if s.again, err = s.channel.subscribe(c.stopping, again); err != nil {
-		return err
-	}
 	first := subscription{c.queue, c.tag, c.prefetch, c.arguments}
 	if s.first, err = s.channel.subscribe(c.stopping, first); err != nil {
+		return err
+	}
+	again := subscription{c.queue + redeliveredSuffix, c.tag + redeliveredSuffix, c.prefetchAgain(), c.arguments}
+	if s.again, err = s.channel.subscribe(c.stopping, again); err != nil {
 		return err
 	}
 	// Who has paused the queue since the last look has found no consumer to wait for.

@@ -179,6 +179,28 @@ func TestLostConnectionEndsAChannelThatStillHasTasks(t *testing.T) {
 	c.tasks.Wait()
 }
 
+// What comes from the queue beside counts as lost with a worker when it comes again.
+func TestSubscriptionThatFailsCountsAsNoAttempt(t *testing.T) {
+	t.Parallel()
+	c, _, _ := newPausable(t)
+	s, err := c.open()
+	require.NoError(t, err)
+	require.NoError(t, c.cancel(s))
+	beside := c.queue + redeliveredSuffix
+	require.NoError(t, s.channel.Publish("", beside, true, false, amqp.Publishing{}))
+	_, err = s.channel.Consume(c.queue, "", false, true, false, false, nil) // nobody else may
+	require.NoError(t, err)
+	for range 10 {
+		_, err = c.open()
+		require.ErrorContains(t, err, "ACCESS_REFUSED")
+	}
+	d, got, err := s.channel.Get(beside, false)
+	require.NoError(t, err)
+	require.True(t, got)
+	require.False(t, d.Redelivered)
+	c.conn.close(t.Context(), s.channel)
+}
+
 // Pause waits for those who consume the queue. One that begins to just then is not among them.
 func TestPauseThatBeginsBeforeAWorkerConsumesHoldsForIt(t *testing.T) {
 	t.Parallel()
