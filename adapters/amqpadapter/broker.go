@@ -197,7 +197,7 @@ func (b *broker) deadQueue(queue string) string { return b.lettersOf(queue).name
 // A concurrency under 1 bounds nothing: RabbitMQ hands out as many tasks as PrefetchCount says, and any number where
 // that is 0.
 func (b *broker) StartConsuming(consumerTag string, concurrency int, processor brokersiface.TaskProcessor) (bool, error) {
-	if b.publisher.closed.Load() {
+	if b.publisher.closed.Err() != nil {
 		return false, ErrClosed
 	}
 	if err := b.check(); err != nil {

@@ -33,6 +33,15 @@ func (c *callChannel) call(ctx context.Context, do func() error) error {
 	})
 }
 
+// isCalling reports whether RabbitMQ has yet to answer a call, be it one that nobody waits for any more.
+func (c *callChannel) isCalling() bool {
+	if !c.calling.tryLock() {
+		return true
+	}
+	c.calling.unlock()
+	return false
+}
+
 // A subscription is to a queue. The prefetch count of a channel holds for the consumers that come after it.
 type subscription struct {
 	queue, tag string
@@ -42,6 +51,9 @@ type subscription struct {
 
 // subscribe has a queue delivered. Where it fails the channel must be closed: RabbitMQ may deliver all the same.
 func (c *callChannel) subscribe(ctx context.Context, s subscription) (<-chan amqp.Delivery, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	var deliveries <-chan amqp.Delivery
 	err := c.call(ctx, func() (err error) {
 		if err := c.Qos(s.prefetch, 0, false); err != nil {

@@ -18,7 +18,7 @@ const (
 	// connectTimeout bounds connecting to one address, where its URL has no connection_timeout.
 	connectTimeout = 30 * time.Second
 	// closeTimeout bounds the wait for a RabbitMQ that does not answer when a connection is closed.
-	closeTimeout = 3 * time.Second
+	closeTimeout = time.Second
 )
 
 // endpoint is where RabbitMQ is, and how to reach it.
@@ -41,12 +41,16 @@ type connection struct {
 	socket net.Conn
 }
 
-// hangUp closes the connection, and waits only so long for an answer. The library's own deadline moves with each frame
-// that comes.
-func (c connection) hangUp() error {
-	timer := time.AfterFunc(closeTimeout, func() { _ = c.socket.Close() })
-	defer timer.Stop()
-	err := c.Close()
+// hangUp closes the connection. It waits for an answer until ctx ends, and not for long: the library's own deadline moves
+// with each frame that comes. What was written still leaves.
+func (c connection) hangUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	err := waitFor(ctx, c.Close)
+	if ctx.Err() != nil {
+		_ = c.socket.Close()
+		return nil
+	}
 	if errors.Is(err, amqp.ErrClosed) {
 		return nil
 	}

@@ -52,10 +52,19 @@ func newConsumer(b *broker, worker *lifecycle.Worker, tag string, concurrency in
 	c.pauses = newPauseWatch(b, c.queue, worker.Stopping())
 	c.arguments = consumerArguments(concurrency)
 	c.background = func(d received, f func()) { c.goFor(d.session, f) }
-	if concurrency > 0 {
-		c.running = make(chan struct{}, concurrency)
+	if bound := maxRunning(concurrency, c.prefetch); bound > 0 {
+		c.running = make(chan struct{}, bound)
 	}
 	return c
+}
+
+// maxRunning returns how many tasks may run at a time. Where only RabbitMQ bounds them it is what one channel is handed
+// out of both queues: one before it may still have tasks. Nothing bounds them where it is under 1.
+func maxRunning(concurrency, prefetch int) int {
+	if concurrency > 0 {
+		return concurrency
+	}
+	return 2 * prefetch
 }
 
 // run consumes until the worker is stopped. It returns an error where it cannot begin.
@@ -79,16 +88,26 @@ func (c *consumer) run() error {
 
 // after returns the session after one that has ended; nil when the worker is stopped.
 func (c *consumer) after(s *session, reason error) *session {
-	if !errors.Is(reason, errPaused) {
-		c.conn.close(s.channel)
-		return c.reopen(reason)
+	switch {
+	case errors.Is(reason, errPaused):
+		c.tasks.Go(func() { c.closeWhenDone(s) })
+		next, err := c.open()
+		if err == nil {
+			return next
+		}
+		reason = err
+	case errors.Is(reason, errCancelled):
+		// Its tasks still run, and those of a queue that is not gone can be acknowledged.
+		c.tasks.Go(func() {
+			_ = c.putBack(s)
+			c.closeWhenDone(s)
+		})
+	case reason == nil:
+		c.abandon(s.channel)
+	default:
+		c.close(s.channel)
 	}
-	c.tasks.Go(func() { c.closeWhenDone(s) })
-	next, err := c.open()
-	if err != nil {
-		return c.reopen(err)
-	}
-	return next
+	return c.reopen(reason)
 }
 
 // reopen tries for as long as the worker is wanted.
@@ -136,7 +155,7 @@ func (c *consumer) open() (*session, error) {
 	}
 	s, err := c.subscribe(c.stopping, channel)
 	if err != nil {
-		c.conn.close(channel)
+		c.close(channel)
 		return nil, err
 	}
 	return s, nil
@@ -156,14 +175,15 @@ func (c *consumer) subscribe(ctx context.Context, channel *callChannel) (*sessio
 	return s, c.subscribeTo(s)
 }
 
-// subscribeTo has tasks delivered.
+// subscribeTo has tasks delivered. The queue beside comes last: where a subscription fails the channel is closed, and what
+// comes from there counts as lost with a worker then.
 func (c *consumer) subscribeTo(s *session) (err error) {
-	again := subscription{c.queue + redeliveredSuffix, c.tag + redeliveredSuffix, c.prefetchAgain(), c.arguments}
-	if s.again, err = s.channel.subscribe(c.stopping, again); err != nil {
-		return err
-	}
 	first := subscription{c.queue, c.tag, c.prefetch, c.arguments}
 	if s.first, err = s.channel.subscribe(c.stopping, first); err != nil {
+		return err
+	}
+	again := subscription{c.queue + redeliveredSuffix, c.tag + redeliveredSuffix, c.prefetchAgain(), c.arguments}
+	if s.again, err = s.channel.subscribe(c.stopping, again); err != nil {
 		return err
 	}
 	// Who has paused the queue since the last look has found no consumer to wait for.
@@ -189,7 +209,7 @@ func (c *consumer) consume(s *session) error {
 		case s.over:
 			return s.failure()
 		case s.first != nil:
-			c.putBack(s)
+			_ = c.putBack(s)
 			return errPaused
 		default:
 			if err := c.waitOut(s); err != nil {
@@ -197,10 +217,10 @@ func (c *consumer) consume(s *session) error {
 			}
 		}
 	}
-	// No more come while the last tasks run: other workers can have them.
-	isSilent := errors.Is(c.cancel(s), context.DeadlineExceeded)
-	c.tasks.Wait()
-	if !isSilent {
+	// No more come while the last tasks run, and what was only handed out goes back: other workers can have them.
+	_ = c.putBack(s)
+	s.tasks.Wait()
+	if !s.channel.isCalling() {
 		c.flush(s)
 	}
 	return nil
@@ -212,6 +232,20 @@ func (c *consumer) flush(s *session) {
 	ctx, done := c.grace()
 	defer done()
 	_ = s.channel.call(ctx, s.channel.Close)
+}
+
+// close closes a channel on which nothing is left to acknowledge.
+func (c *consumer) close(channel *callChannel) {
+	ctx, done := c.grace()
+	defer done()
+	c.conn.close(ctx, channel)
+}
+
+// abandon closes a channel when RabbitMQ has been waited for long enough.
+func (c *consumer) abandon(channel *callChannel) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	c.conn.close(ctx, channel)
 }
 
 // grace returns a context for what is asked of RabbitMQ when the worker stops.

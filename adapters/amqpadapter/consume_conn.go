@@ -32,7 +32,7 @@ func (c *consumeConn) open(ctx context.Context) (*callChannel, error) {
 	}
 	channel, err := openCallChannel(ctx, connection)
 	if err != nil {
-		c.leave()
+		c.leave(ctx)
 		return nil, err
 	}
 	return channel, nil
@@ -69,10 +69,10 @@ func (c *consumeConn) joinOpen() *connection {
 	return c.connection
 }
 
-// leave closes the connection with the last channel.
-func (c *consumeConn) leave() {
+// leave closes the connection with the last channel. It waits for RabbitMQ's answer until ctx ends.
+func (c *consumeConn) leave(ctx context.Context) {
 	if unused := c.takeUnused(); unused != nil {
-		_ = unused.hangUp()
+		_ = unused.hangUp(ctx)
 	}
 }
 
@@ -88,12 +88,15 @@ func (c *consumeConn) takeUnused() *connection {
 	return unused
 }
 
-// close closes a channel. It waits only so long for a RabbitMQ that does not answer.
-func (c *consumeConn) close(channel *callChannel) {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
-	defer cancel()
+// close closes a channel. When it is closed RabbitMQ has taken what was acknowledged on it: a connection that is closed
+// before may take that with it. RabbitMQ's answer is waited for until ctx ends; a connection on which it did not come is
+// closed without another.
+func (c *consumeConn) close(ctx context.Context, channel *callChannel) {
 	_ = channel.call(ctx, channel.Close)
-	c.leave()
+	if channel.IsClosed() {
+		ctx = context.Background()
+	}
+	c.leave(ctx)
 }
 
 // declare declares on a channel of its own.
@@ -102,7 +105,7 @@ func (c *consumeConn) declare(ctx context.Context, d declaration) error {
 	if err != nil {
 		return err
 	}
-	defer c.leave()
+	defer c.leave(ctx)
 	err = waitFor(ctx, func() error { return declareOn(connection, d) })
 	if other, ok := errors.AsType[instead](err); ok {
 		return c.declare(ctx, other.declaration)

@@ -2,6 +2,7 @@ package amqpadapter
 
 import (
 	"context"
+	"crypto/rand"
 	"net"
 	"net/url"
 	"sync/atomic"
@@ -27,7 +28,7 @@ func newHoldable(t *testing.T) (*consumeConn, *callChannel, *adaptertest.Network
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		network.Interrupt()
-		c.close(channel)
+		c.close(context.Background(), channel)
 		require.Nil(t, c.connection)
 	})
 	return c, channel, network
@@ -60,7 +61,7 @@ func TestOpeningAChannelEndsWithItsContext(t *testing.T) {
 	adaptertest.Eventually(t, func() bool {
 		channel, err := c.open(t.Context())
 		if err == nil {
-			c.close(channel)
+			c.close(t.Context(), channel)
 		}
 		return err == nil
 	})
@@ -86,7 +87,7 @@ func TestClosingAChannelDoesNotWaitForAnothersConnecting(t *testing.T) {
 	dialled, err := silent.Accept()
 	require.NoError(t, err)
 	defer func() { _ = dialled.Close() }()
-	c.close(channel)
+	c.close(t.Context(), channel)
 	cancel()
 	require.ErrorIs(t, adaptertest.Await(t, ended), context.Canceled, "it was still connecting")
 	require.Equal(t, 1, c.channels)
@@ -98,7 +99,9 @@ func TestClosingAChannelWaitsForTheCallOnIt(t *testing.T) {
 	channel, err := c.open(t.Context())
 	require.NoError(t, err)
 	require.NoError(t, channel.calling.lock(t.Context()))
-	c.close(channel)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.close(ended, channel)
 	require.False(t, channel.IsClosed())
 	channel.calling.unlock()
 	adaptertest.Eventually(t, channel.IsClosed)
@@ -155,6 +158,19 @@ func TestSubscribingEndsWithItsContext(t *testing.T) {
 	cancel()
 	_, err := channel.subscribe(ctx, subscription{queue: "amq.none"})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// What RabbitMQ then handed out would count as delivered.
+func TestSubscribingAsksForNothingWhenItsContextHasEnded(t *testing.T) {
+	t.Parallel()
+	_, channel, _ := newHoldable(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := channel.subscribe(ctx, subscription{queue: "test-" + rand.Text()})
+	require.ErrorIs(t, err, context.Canceled)
+	for range 20 { // round trips, in any of which RabbitMQ could close the channel: there is no such queue
+		require.NoError(t, channel.call(t.Context(), func() error { return channel.Qos(1, 0, false) }))
+	}
 }
 
 func TestWorkerThatIsToStopWaitsForNoSubscription(t *testing.T) {

@@ -222,6 +222,67 @@ func TestWorkerGoesOnWhenItsQueueIsDeleted(t *testing.T) {
 	seen.Await(t, "a", "b")
 }
 
+func TestTaskStaysWithItsWorkerWhenTheQueueBesideIsDeleted(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	latch := adaptertest.NewLatch(t)
+	broker, beside := newBroker(t, cnf), cnf.DefaultQueue+".redelivered"
+	work(t, broker, 2, &processor{Func: func(s *tasks.Signature) error {
+		if s.Name == "slow" {
+			return latch.Hold(s)
+		}
+		return nil
+	}})
+	publish(t, broker, task("slow", "a"))
+	latch.Journal.Await(t, "a")
+	channel := dial(t, cnf.Broker)
+	others, err := channel.Consume(cnf.DefaultQueue, "", false, false, false, false, nil)
+	require.NoError(t, err)
+	_, err = channel.QueueDelete(beside, false, false, false)
+	require.NoError(t, err)
+	eventually(t, func() bool { return consumersOf(t, cnf, beside) == 1 }) // while the task runs
+	for i := range 8 {
+		publish(t, broker, task("add", fmt.Sprint(i)))
+	}
+	require.NotEqual(t, "a", adaptertest.Await(t, others).CorrelationId)
+}
+
+// Each channel is handed out as many tasks as the prefetch count says, and the tasks of those before it still run.
+func TestPrefetchCountBoundsAnUnboundedWorkerWhoseQueuesAreDeleted(t *testing.T) {
+	t.Parallel()
+	const sent = 20
+	cnf := rabbitMQ(t)
+	broker := newBroker(t, cnf)
+	for i := range sent {
+		publish(t, broker, task("slow", fmt.Sprint(i)))
+	}
+	var running, highest, begun atomic.Int32
+	next := make(chan struct{})
+	work(t, broker, 0, &processor{Func: func(*tasks.Signature) error {
+		now := running.Add(1)
+		for seen := highest.Load(); now > seen && !highest.CompareAndSwap(seen, now); seen = highest.Load() {
+		}
+		begun.Add(1)
+		select {
+		case <-next:
+		case <-t.Context().Done():
+		}
+		running.Add(-1)
+		return nil
+	}})
+	both := int32(2 * cnf.AMQP.PrefetchCount) // that of the queue, and of the one beside
+	for _, least := range []int32{both / 2, both} {
+		eventually(t, func() bool { return begun.Load() >= least })
+		_, err := dial(t, cnf.Broker).QueueDelete(cnf.DefaultQueue+".redelivered", false, false, false)
+		require.NoError(t, err)
+	}
+	for ended := range int32(sent) {
+		eventually(t, func() bool { return begun.Load() > ended })
+		next <- struct{}{}
+	}
+	require.Equal(t, both, highest.Load())
+}
+
 func TestWorkerUsesOneConnection(t *testing.T) {
 	t.Parallel()
 	cnf := rabbitMQ(t)

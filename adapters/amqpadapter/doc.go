@@ -46,8 +46,8 @@
 //   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries
 //     for as long as WithPublishTimeout says, from the first connection on. Only a user that RabbitMQ does not know and
 //     a certificate that nobody knows are errors at once. The error of a Publish in an alarm says so.
-//   - Quit waits for the tasks that run; those that were only handed out go back. Where RabbitMQ does not answer, it takes
-//     up to WithStopTimeout longer, and some seconds for the connections.
+//   - Quit waits for the tasks that run; those that were only handed out go back at once. Where RabbitMQ does not answer,
+//     it takes up to WithStopTimeout longer, and a second for the connections.
 //   - A task that was tried too often (see WithMaxAttempts) goes to the dead letters, and so does at once what is no
 //     task or has arguments that Machinery cannot reflect. With the middleware installed, the state of a task that was
 //     tried too often is FAILURE then.

@@ -117,7 +117,10 @@ func (f *forwarder) forwardAll(started func()) error {
 	if err != nil {
 		return err
 	}
-	defer f.conn.close(channel)
+	// When the worker stops, what is under way and the end of the channel have one timeout together.
+	ctx, done := lifecycle.WithGrace(context.Background(), f.stopping, f.stopTimeout)
+	defer done()
+	defer f.conn.close(ctx, channel)
 	defer f.under.Wait()
 	closed := channel.NotifyClose(make(chan *amqp.Error, 1))
 	due, err := f.subscribe(channel)

@@ -19,6 +19,16 @@ func (m mutex) lock(ctx context.Context) error {
 	}
 }
 
+// tryLock reports whether nobody has held it, and holds it then.
+func (m mutex) tryLock() bool {
+	select {
+	case m <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 func (m mutex) unlock() { <-m }
 
 // waitFor calls do, which knows no context, and stops waiting for it when ctx ends. do ends by itself at the latest

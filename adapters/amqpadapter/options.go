@@ -79,7 +79,8 @@ func WithPublishTimeout(d time.Duration) BrokerOption {
 
 // WithStopTimeout sets for how long a worker that stops waits for a RabbitMQ that does not answer, once its last task has
 // ended (default 10 s, must be positive): to send what follows a task, to put a task back or to end its deliveries. After
-// that RabbitMQ gives what the worker has left to others. Ending the connections may take some seconds more.
+// that RabbitMQ gives what the worker has left to others. Ending the connections takes up to a second more, or two where
+// RabbitMQ falls silent only then. Where it does so just when the last task is put back, the worker waits so long twice.
 func WithStopTimeout(d time.Duration) BrokerOption {
 	return withTimeout("WithStopTimeout", d, func(s *settings) *time.Duration { return &s.stopTimeout })
 }

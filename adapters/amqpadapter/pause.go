@@ -11,6 +11,7 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/backoff"
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
 const (
@@ -35,6 +36,8 @@ type pauseWatch struct {
 	outage   *delivery.Outage
 	logger   *slog.Logger
 	stopping context.Context
+	// stopTimeout bounds the closing of the channel when the worker is to stop.
+	stopTimeout time.Duration
 
 	// looking guards channel and err, which are those of the last look.
 	looking sync.Mutex
@@ -49,14 +52,15 @@ type pauseWatch struct {
 
 func newPauseWatch(b *broker, queue string, stopping context.Context) *pauseWatch {
 	w := &pauseWatch{
-		queue:      queue,
-		needs:      b.topology.pauseQueue(queue),
-		conn:       b.consumers,
-		outage:     b.outage,
-		logger:     b.logger,
-		stopping:   stopping,
-		pause:      make(chan struct{}),
-		resumption: make(chan struct{}),
+		queue:       queue,
+		needs:       b.topology.pauseQueue(queue),
+		conn:        b.consumers,
+		outage:      b.outage,
+		logger:      b.logger,
+		stopping:    stopping,
+		stopTimeout: b.stopTimeout,
+		pause:       make(chan struct{}),
+		resumption:  make(chan struct{}),
 	}
 	close(w.resumption)
 	return w
@@ -101,8 +105,10 @@ func (w *pauseWatch) note(messages int) {
 	w.paused = !w.paused
 }
 
-// run looks until the worker is stopped. Where the user may not declare the queue it ends.
+// run looks until the worker is stopped, and does not wait with the end of its channel until the last task has ended.
+// Where the user may not declare the queue it ends.
 func (w *pauseWatch) run() {
+	defer w.close()
 	part := "watch queue " + w.queue + pauseSuffix
 	defer w.outage.Over(part) // nobody else ends an outage of this part
 	for failures := 0; ; {
@@ -172,10 +178,13 @@ func (w *pauseWatch) close() {
 }
 
 func (w *pauseWatch) hangUp() {
-	if w.channel != nil {
-		w.conn.close(w.channel)
-		w.channel = nil
+	if w.channel == nil {
+		return
 	}
+	ctx, done := lifecycle.WithGrace(context.Background(), w.stopping, w.stopTimeout)
+	defer done()
+	w.conn.close(ctx, w.channel)
+	w.channel = nil
 }
 
 // isForbidden reports whether the user lacks a right.
@@ -199,10 +208,11 @@ func (c *consumer) waitOut(s *session) error {
 	}
 }
 
-// putBack ends the deliveries of a session and puts back what was only handed out.
-func (c *consumer) putBack(s *session) {
-	if errors.Is(c.cancel(s), context.DeadlineExceeded) {
-		return // the worker stops; where the channel is gone RabbitMQ has put them back
+// putBack ends the deliveries of a session and puts back what was only handed out. Where that fails RabbitMQ does so when
+// the channel ends, if it has not done so already. The errors are those of cancel.
+func (c *consumer) putBack(s *session) error {
+	if err := c.cancel(s); err != nil || s.first == nil {
+		return err
 	}
 	for d := range s.first {
 		_ = d.Nack(false, true)
@@ -210,13 +220,23 @@ func (c *consumer) putBack(s *session) {
 	for d := range s.again {
 		c.putBackAgain(s, d)
 	}
+	return nil
 }
 
-// closeWhenDone closes the channel of a session when nothing is left to acknowledge on it. A quorum queue may still deliver what
-// was under way when it took the end of the deliveries; nobody gets that, and it comes back with the end of the channel.
+// closeWhenDone closes the channel of a session when nothing is left to acknowledge on it, at once where it is lost. A
+// quorum queue may still deliver what was under way when it took the end of the deliveries; nobody gets that, and it
+// comes back with the end of the channel.
 func (c *consumer) closeWhenDone(s *session) {
-	s.tasks.Wait()
-	c.conn.close(s.channel)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.tasks.Wait()
+	}()
+	select {
+	case <-done:
+	case <-s.closed:
+	}
+	c.close(s.channel)
 }
 
 // putBackAgain puts back a message of the queue beside. What is only returned there comes as if a worker had been lost

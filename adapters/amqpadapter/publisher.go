@@ -24,13 +24,16 @@ type publisher struct {
 	connecting mutex
 	conn       *publishConn
 	opened     bool
-	closed     atomic.Bool
+	// closed ends, by end, when the publisher is closed.
+	closed context.Context
+	end    context.CancelCauseFunc
 	// busy counts the messages under way.
 	busy atomic.Int64
 }
 
 func newPublisher(e endpoint, timeout time.Duration) *publisher {
-	return &publisher{endpoint: e, timeout: timeout, connecting: newMutex()}
+	closed, end := context.WithCancelCause(context.Background())
+	return &publisher{endpoint: e, timeout: timeout, connecting: newMutex(), closed: closed, end: end}
 }
 
 // publish returns when RabbitMQ has confirmed the message. Where there is no connection or it is lost meanwhile, or
@@ -125,13 +128,16 @@ func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 }
 
 // connect returns the connection, opened where that is needed. Where it was open before, any error is marked as lost:
-// the server may come back.
+// the server may come back. A publisher that is closed does not wait for the server.
 func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.closed, func() { cancel(ErrClosed) })()
 	if err := p.connecting.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer p.connecting.unlock()
-	if p.closed.Load() {
+	if p.closed.Err() != nil {
 		return nil, ErrClosed
 	}
 	if p.conn != nil && !p.conn.connection.IsClosed() {
@@ -150,11 +156,12 @@ func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
 
 // browse opens a channel of its own to look into queues. It must be closed.
 func (p *publisher) browse(ctx context.Context) (*browser, error) {
+	p.busy.Add(1)
 	conn, err := p.connect(ctx)
 	if err != nil {
+		p.busy.Add(-1)
 		return nil, err
 	}
-	p.busy.Add(1)
 	channel, err := openCallChannel(ctx, conn.connection)
 	if err != nil {
 		p.busy.Add(-1)
@@ -165,24 +172,26 @@ func (p *publisher) browse(ctx context.Context) (*browser, error) {
 
 // closeIdle closes the connection unless it is in use. The next message opens it again.
 func (p *publisher) closeIdle() {
-	_ = p.connecting.lock(context.Background())
+	if !p.connecting.tryLock() {
+		return // whoever connects will use it
+	}
 	defer p.connecting.unlock()
 	if p.conn == nil || p.busy.Load() > 0 {
 		return
 	}
-	_ = p.conn.connection.hangUp()
+	_ = p.conn.connection.hangUp(context.Background())
 	p.conn = nil
 }
 
 // close closes the connection for good. Messages under way fail.
 func (p *publisher) close() error {
-	p.closed.Store(true)
+	p.end(ErrClosed)
 	_ = p.connecting.lock(context.Background())
 	defer p.connecting.unlock()
 	if p.conn == nil {
 		return nil
 	}
-	err := p.conn.connection.hangUp()
+	err := p.conn.connection.hangUp(context.Background())
 	p.conn = nil
 	return err
 }

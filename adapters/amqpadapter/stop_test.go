@@ -2,6 +2,7 @@ package amqpadapter_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -65,6 +66,39 @@ func TestStopLeavesATaskThatIsDueWithRabbitMQ(t *testing.T) {
 	work(t, newBroker(t, cnf), 1, &processor{Func: seen.Add})
 	// The first comes again where the network was held before its acknowledgement.
 	eventually(t, func() bool { return slices.Contains(seen.UUIDs(), "b") })
+}
+
+// Those that were only handed out are for other workers at once, however long the last task takes.
+func TestStopPutsBackWhatWasOnlyHandedOut(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	broker, other := newBroker(t, cnf), newBroker(t, cnf, amqpadapter.WithMaxAttempts(1))
+	latch := adaptertest.NewLatch(t)
+	ended := work(t, broker, 1, &processor{Func: latch.Hold})
+	publish(t, broker, task("add", "a"))
+	latch.Journal.Await(t, "a")
+	channel := dial(t, cnf.Broker)
+	require.NoError(t, channel.Confirm(false))
+	for _, queue := range []string{cnf.DefaultQueue, cnf.DefaultQueue + ".redelivered"} {
+		confirmed, err := channel.PublishWithDeferredConfirm("", queue, true, false, amqp.Publishing{
+			Body: fmt.Appendf(nil, `{"Name":"add","UUID":%q}`, queue),
+		})
+		require.NoError(t, err)
+		require.True(t, confirmed.Wait())
+		eventually(t, func() bool { return waiting(t, cnf, queue) == 0 })
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		broker.StopConsuming()
+	}()
+	var seen journal
+	work(t, other, 1, &processor{Func: seen.Add})
+	seen.Await(t, cnf.DefaultQueue, cnf.DefaultQueue+".redelivered")
+	latch.Release()
+	adaptertest.Await(t, stopped)
+	<-ended
+	require.Zero(t, waiting(t, cnf, cnf.DefaultQueue+".dead"))
 }
 
 func TestIdleWorkerStopsThoughRabbitMQDoesNotAnswer(t *testing.T) {

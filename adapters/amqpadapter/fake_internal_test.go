@@ -1,0 +1,147 @@
+package amqpadapter
+
+import (
+	"bufio"
+	"encoding/binary"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/require"
+)
+
+// A method is the class and the number of an AMQP method.
+type method struct{ class, number uint16 }
+
+var (
+	connectionStart   = method{10, 10}
+	connectionStartOK = method{10, 11}
+	connectionTune    = method{10, 30}
+	connectionOpen    = method{10, 40}
+	connectionClose   = method{10, 50}
+	channelOpen       = method{20, 10}
+	channelClose      = method{20, 40}
+	exchangeDeclare   = method{40, 10}
+	queueDeclare      = method{50, 10}
+	queueBind         = method{50, 20}
+	queueUnbind       = method{50, 50}
+	basicQos          = method{60, 10}
+	basicConsume      = method{60, 20}
+	basicCancel       = method{60, 30}
+	confirmSelect     = method{85, 10}
+)
+
+// A fakeRabbitMQ answers what a worker without tasks asks, and needs no network, so that a test can have its own clock.
+type fakeRabbitMQ struct {
+	mu      sync.Mutex
+	ignored []method
+	late    []func() // answers
+}
+
+// connect opens a connection.
+func (f *fakeRabbitMQ) connect(t *testing.T) *connection {
+	near, far := net.Pipe()
+	go f.serve(far)
+	socket := newWriteBuffer(near)
+	opened, err := amqp.Open(socket, amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{}}, Vhost: "/", Locale: "en_US"})
+	require.NoError(t, err)
+	return &connection{opened, socket}
+}
+
+// ignore has it answer some methods no more, until it recovers.
+func (f *fakeRabbitMQ) ignore(methods ...method) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ignored = methods
+}
+
+// recover has it answer everything, also what it has ignored.
+func (f *fakeRabbitMQ) recover() {
+	f.mu.Lock()
+	late := f.late
+	f.ignored, f.late = nil, nil
+	f.mu.Unlock()
+	for _, answer := range late {
+		answer()
+	}
+}
+
+// ignores reports whether a method has to wait for its answer.
+func (f *fakeRabbitMQ) ignores(m method, answer func()) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.ignored, m) {
+		return false
+	}
+	f.late = append(f.late, answer)
+	return true
+}
+
+// serve ends with the connection.
+func (f *fakeRabbitMQ) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReader(conn)
+	if _, err := in.Discard(len("AMQP0091")); err != nil {
+		return
+	}
+	send(conn, 0, connectionStart, []byte("\x00\x09\x00\x00\x00\x00\x00\x00\x00\x05PLAIN\x00\x00\x00\x05en_US"))
+	for {
+		var header struct {
+			Kind    byte
+			Channel uint16
+			Size    uint32
+		}
+		if binary.Read(in, binary.BigEndian, &header) != nil {
+			return
+		}
+		frame := make([]byte, header.Size+1)
+		if _, err := io.ReadFull(in, frame); err != nil {
+			return
+		}
+		const methodFrame = 1
+		if header.Kind == methodFrame {
+			m := method{binary.BigEndian.Uint16(frame), binary.BigEndian.Uint16(frame[2:])}
+			f.answer(conn, header.Channel, m, frame[4:])
+		}
+	}
+}
+
+func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments []byte) {
+	if f.ignores(m, func() { f.answer(conn, channel, m, arguments) }) {
+		return
+	}
+	answer := method{m.class, m.number + 1}
+	switch m {
+	case connectionStartOK:
+		send(conn, channel, connectionTune, make([]byte, 8)) // no limits, and no heartbeats
+	case connectionOpen:
+		send(conn, channel, answer, make([]byte, 1))
+	case channelOpen:
+		send(conn, channel, answer, make([]byte, 4))
+	case queueDeclare:
+		queue := shortString(arguments[2:])
+		send(conn, channel, answer, append(queue, make([]byte, 8)...))
+	case basicConsume:
+		queue := shortString(arguments[2:])
+		send(conn, channel, answer, shortString(arguments[2+len(queue):]))
+	case basicCancel:
+		send(conn, channel, answer, shortString(arguments))
+	case connectionClose, channelClose, exchangeDeclare, queueBind, queueUnbind, basicQos, confirmSelect:
+		send(conn, channel, answer, nil)
+	}
+}
+
+// shortString returns the string that is first among arguments, with its length.
+func shortString(arguments []byte) []byte { return arguments[: 1+arguments[0] : 1+arguments[0]] }
+
+func send(conn net.Conn, channel uint16, m method, arguments []byte) {
+	frame := binary.BigEndian.AppendUint16([]byte{1}, channel)
+	frame = binary.BigEndian.AppendUint32(frame, uint32(4+len(arguments)))
+	frame = binary.BigEndian.AppendUint16(frame, m.class)
+	frame = binary.BigEndian.AppendUint16(frame, m.number)
+	frame = append(append(frame, arguments...), 0xce)
+	_, _ = conn.Write(frame) // the connection may have been closed
+}
