@@ -18,6 +18,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/deadletter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/inspect"
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/adaptertest"
+	"github.com/machinery-envelope/machinery-envelope/tests/duequeue"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
@@ -125,8 +126,7 @@ func (s *contractSite) remove(t *testing.T) {
 			require.NoError(t, err)
 		}
 	}
-	_, err := channel.QueueDelete(s.cnf.AMQP.Exchange+".due", false, false, false)
-	require.NoError(t, err)
+	duequeue.Delete(t, s.connection, s.cnf.AMQP.Exchange)
 	require.NoError(t, channel.ExchangeDelete(s.cnf.AMQP.Exchange, false, false))
 }
 

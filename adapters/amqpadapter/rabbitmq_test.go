@@ -15,6 +15,7 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/adaptertest"
+	"github.com/machinery-envelope/machinery-envelope/tests/duequeue"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
@@ -67,15 +68,14 @@ func rabbitMQAt(t testing.TB, url string) *config.Config {
 	t.Helper()
 	cnf := newConfig(url)
 	t.Cleanup(func() {
-		channel := dial(t, url)
+		connection, channel := connect(t, url)
 		for _, queue := range []string{cnf.DefaultQueue, customQueueOf(cnf), cnf.AMQP.BindingKey, delayedQueueOf(cnf)} {
 			for _, suffix := range []string{"", ".redelivered", ".dead", ".pause"} {
 				_, err := channel.QueueDelete(queue+suffix, false, false, false)
 				require.NoError(t, err)
 			}
 		}
-		_, err := channel.QueueDelete(cnf.AMQP.Exchange+".due", false, false, false)
-		require.NoError(t, err)
+		duequeue.Delete(t, connection, cnf.AMQP.Exchange)
 		require.NoError(t, channel.ExchangeDelete(cnf.AMQP.Exchange, false, false))
 	})
 	return cnf
@@ -87,12 +87,18 @@ func delayedQueueOf(cnf *config.Config) string { return cnf.DefaultQueue + "-del
 // dial opens a channel past the adapter, until the test has ended.
 func dial(t testing.TB, url string) *amqp.Channel {
 	t.Helper()
+	_, channel := connect(t, url)
+	return channel
+}
+
+func connect(t testing.TB, url string) (*amqp.Connection, *amqp.Channel) {
+	t.Helper()
 	connection, err := amqp.Dial(url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = connection.Close() })
 	channel, err := connection.Channel()
 	require.NoError(t, err)
-	return channel
+	return connection, channel
 }
 
 // newBroker makes a broker that is closed when the test has ended, and knows the tasks "add" and "slow".

@@ -17,7 +17,7 @@ import (
 
 const (
 	// timeout bounds every wait for something that has to happen, on a machine that is busy with other things.
-	timeout = 2 * time.Minute
+	timeout = 5 * time.Minute
 	// glance is how long a test watches for something that must not happen.
 	glance = 100 * time.Millisecond
 	tick   = 2 * time.Millisecond

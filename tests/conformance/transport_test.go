@@ -23,6 +23,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/redisadapter"
 	"github.com/machinery-envelope/machinery-envelope/middleware/middlewaretest"
 	"github.com/machinery-envelope/machinery-envelope/tests/conformance"
+	"github.com/machinery-envelope/machinery-envelope/tests/duequeue"
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
@@ -207,11 +208,12 @@ func useRabbitMQ(t *testing.T, cnf *config.Config, address string) {
 		channel, err := connection.Channel()
 		require.NoError(t, err)
 		for _, queue := range []string{cnf.DefaultQueue, conformance.CustomQueue(cnf), conformance.DelayedQueue(cnf)} {
-			for _, suffix := range []string{"", ".redelivered", ".dead", ".pause", ".due"} { // package amqpadapter's beside it
+			for _, suffix := range []string{"", ".redelivered", ".dead", ".pause"} { // package amqpadapter's beside it
 				_, err = channel.QueueDelete(queue+suffix, false, false, false)
 				require.NoError(t, err)
 			}
 		}
+		duequeue.Delete(t, connection, cnf.AMQP.Exchange)
 		require.NoError(t, channel.ExchangeDelete(cnf.AMQP.Exchange, false, false))
 	})
 }
