@@ -194,8 +194,8 @@ func (b *broker) deadQueue(queue string) string { return b.lettersOf(queue).name
 // that Machinery reports it and calls again; only ErrConfig and ErrClosed end the worker. A connection that is lost
 // later is opened again from here.
 //
-// A concurrency under 1 bounds nothing: RabbitMQ hands out as many tasks as PrefetchCount says, and any number where
-// that is 0.
+// With a concurrency under 1 as many tasks run as RabbitMQ hands out: up to PrefetchCount of the queue and as many of the
+// one beside it, and any number where that is 0.
 func (b *broker) StartConsuming(consumerTag string, concurrency int, processor brokersiface.TaskProcessor) (bool, error) {
 	if b.publisher.closed.Err() != nil {
 		return false, ErrClosed

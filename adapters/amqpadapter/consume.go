@@ -99,7 +99,7 @@ func (c *consumer) after(s *session, reason error) *session {
 	case errors.Is(reason, errCancelled):
 		// Its tasks still run, and those of a queue that is not gone can be acknowledged.
 		c.tasks.Go(func() {
-			_ = c.putBack(s)
+			c.putBack(s)
 			c.closeWhenDone(s)
 		})
 	case reason == nil:
@@ -209,7 +209,7 @@ func (c *consumer) consume(s *session) error {
 		case s.over:
 			return s.failure()
 		case s.first != nil:
-			_ = c.putBack(s)
+			c.putBack(s)
 			return errPaused
 		default:
 			if err := c.waitOut(s); err != nil {
@@ -218,7 +218,7 @@ func (c *consumer) consume(s *session) error {
 		}
 	}
 	// No more come while the last tasks run, and what was only handed out goes back: other workers can have them.
-	_ = c.putBack(s)
+	c.putBack(s)
 	s.tasks.Wait()
 	if !s.channel.isCalling() {
 		c.flush(s)

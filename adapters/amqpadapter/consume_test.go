@@ -256,31 +256,21 @@ func TestPrefetchCountBoundsAnUnboundedWorkerWhoseQueuesAreDeleted(t *testing.T)
 	for i := range sent {
 		publish(t, broker, task("slow", fmt.Sprint(i)))
 	}
-	var running, highest, begun atomic.Int32
-	next := make(chan struct{})
-	work(t, broker, 0, &processor{Func: func(*tasks.Signature) error {
-		now := running.Add(1)
-		for seen := highest.Load(); now > seen && !highest.CompareAndSwap(seen, now); seen = highest.Load() {
-		}
-		begun.Add(1)
-		select {
-		case <-next:
-		case <-t.Context().Done():
-		}
-		running.Add(-1)
-		return nil
-	}})
-	both := int32(2 * cnf.AMQP.PrefetchCount) // that of the queue, and of the one beside
-	for _, least := range []int32{both / 2, both} {
-		eventually(t, func() bool { return begun.Load() >= least })
+	runs, each := adaptertest.NewRuns(t), cnf.AMQP.PrefetchCount
+	work(t, broker, 0, &processor{Func: runs.Run})
+	for channels := 1; channels <= 2; channels++ {
+		eventually(t, func() bool { return runs.Begun() == channels*each })
 		_, err := dial(t, cnf.Broker).QueueDelete(cnf.DefaultQueue+".redelivered", false, false, false)
 		require.NoError(t, err)
 	}
-	for ended := range int32(sent) {
-		eventually(t, func() bool { return begun.Load() > ended })
-		next <- struct{}{}
+	for range 100 { // round trips, in any of which a third channel could be handed out more
+		require.Equal(t, sent-2*each, waiting(t, cnf, cnf.DefaultQueue))
 	}
-	require.Equal(t, both, highest.Load())
+	for ended := range sent {
+		eventually(t, func() bool { return runs.Begun() > ended })
+		runs.End()
+	}
+	require.Equal(t, 2*each, runs.Together())
 }
 
 func TestWorkerUsesOneConnection(t *testing.T) {

@@ -209,10 +209,10 @@ func (c *consumer) waitOut(s *session) error {
 }
 
 // putBack ends the deliveries of a session and puts back what was only handed out. Where that fails RabbitMQ does so when
-// the channel ends, if it has not done so already. The errors are those of cancel.
-func (c *consumer) putBack(s *session) error {
-	if err := c.cancel(s); err != nil || s.first == nil {
-		return err
+// the channel ends, if it has not done so already.
+func (c *consumer) putBack(s *session) {
+	if c.cancel(s) != nil || s.first == nil {
+		return
 	}
 	for d := range s.first {
 		_ = d.Nack(false, true)
@@ -220,7 +220,6 @@ func (c *consumer) putBack(s *session) error {
 	for d := range s.again {
 		c.putBackAgain(s, d)
 	}
-	return nil
 }
 
 // closeWhenDone closes the channel of a session when nothing is left to acknowledge on it, at once where it is lost. A

@@ -130,9 +130,6 @@ func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 // connect returns the connection, opened where that is needed. Where it was open before, any error is marked as lost:
 // the server may come back. A publisher that is closed does not wait for the server.
 func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(p.closed, func() { cancel(ErrClosed) })()
 	if err := p.connecting.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -143,7 +140,7 @@ func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
 	if p.conn != nil && !p.conn.connection.IsClosed() {
 		return p.conn, nil
 	}
-	connection, err := p.endpoint.dial(ctx, "machinery-envelope publisher")
+	connection, err := p.dial(ctx)
 	if err != nil && p.opened {
 		return nil, lost{err}
 	}
@@ -152,6 +149,14 @@ func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
 	}
 	p.conn, p.opened = newPublishConn(connection), true
 	return p.conn, nil
+}
+
+// dial ends when the publisher is closed.
+func (p *publisher) dial(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.closed, func() { cancel(ErrClosed) })()
+	return p.endpoint.dial(ctx, "machinery-envelope publisher")
 }
 
 // browse opens a channel of its own to look into queues. It must be closed.

@@ -63,8 +63,6 @@ func TestASendIsOneRoundTrip(t *testing.T) {
 	s, _ := embedded(t)
 	var asked counter
 	server := sendingServer(t, s)
-	_, err := server.SendTask(task("add", "second")) // Redis has the script then
-	require.NoError(t, err)
 	s.client.AddHook(&asked)
 	later := time.Now().Add(time.Hour)
 	for name, change := range map[string]func(*tasks.Signature){
@@ -75,11 +73,13 @@ func TestASendIsOneRoundTrip(t *testing.T) {
 			signature.Args = []tasks.Arg{{Type: "string", Value: strings.Repeat("x", 50<<10)}}
 		},
 	} {
-		signature := task("add", name)
-		change(signature)
-		asked.Store(0)
-		_, err = server.SendTask(signature)
-		require.NoError(t, err)
+		for range 2 { // Redis has the script then
+			signature := task("add", name)
+			change(signature)
+			asked.Store(0)
+			_, err := server.SendTask(signature)
+			require.NoError(t, err)
+		}
 		require.EqualValues(t, 1, asked.Load(), name)
 		require.Equal(t, tasks.StatePending, stateOf(t, server.GetBackend(), name))
 	}

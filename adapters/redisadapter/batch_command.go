@@ -51,8 +51,19 @@ func newCommand(delayed delayedTasks, key commandKey) *batchCommand {
 }
 
 // send sends the text of the script: where Redis did not know it, the tasks would have to be sent once more.
-func (c *batchCommand) send(ctx context.Context, client redis.Cmdable) *redis.Cmd {
-	keys := c.keys[:len(c.keys):len(c.keys)]
+func (c *batchCommand) send(ctx context.Context, pipe redis.Pipeliner) *redis.Cmd {
+	keys, args := c.arguments()
+	return c.script.Eval(ctx, pipe, keys, args...)
+}
+
+// sendAlone sends the text of the script only where Redis does not know it.
+func (c *batchCommand) sendAlone(ctx context.Context, client redis.UniversalClient) error {
+	keys, args := c.arguments()
+	return c.script.Run(ctx, client, keys, args...).Err()
+}
+
+func (c *batchCommand) arguments() (keys []string, args []any) {
+	keys = c.keys[:len(c.keys):len(c.keys)]
 	var states, messages []any
 	for _, t := range c.tasks {
 		if t.pending != nil {
@@ -64,8 +75,8 @@ func (c *batchCommand) send(ctx context.Context, client redis.Cmdable) *redis.Cm
 		}
 		messages = append(messages, t.body)
 	}
-	args := append([]any{len(keys) - len(c.keys)}, c.args...)
-	return c.script.Eval(ctx, client, keys, append(append(args, states...), messages...)...)
+	args = append([]any{len(keys) - len(c.keys)}, c.args...)
+	return keys, append(append(args, states...), messages...)
 }
 
 // The scripts that send many tasks write their states too: all of that, or nothing; what they have not written stays. The

@@ -21,7 +21,7 @@ func (b *broker) push(ctx context.Context, signature *tasks.Signature, body []by
 	}
 	if len(body) < largeMessage {
 		together := batchTask{signature: signature, body: body, pending: pending}
-		return commandsOf(b.delayed, []batchTask{together})[0].send(ctx, b.client).Err()
+		return commandsOf(b.delayed, []batchTask{together})[0].sendAlone(ctx, b.client)
 	}
 	if err := b.client.Set(ctx, signature.UUID, pending.state, expiry).Err(); err != nil {
 		return err

@@ -209,7 +209,7 @@ func TestStateThatRedisHasNotReplacedStays(t *testing.T) {
 	batch := newCommand(delayedTasks{}, commandKey{destination: destination{queue: sent.queue}})
 	pending := &announcement{backend: new(backend), uuid: sent.uuid, state: sent.state}
 	batch.tasks = []batchTask{{body: sent.body, pending: pending}}
-	for _, err := range append(errs, batch.send(t.Context(), restricted.p.client).Err()) {
+	for _, err := range append(errs, batch.sendAlone(t.Context(), restricted.p.client)) {
 		require.Error(t, err)
 	}
 	require.Equal(t, "before", s.client.Get(t.Context(), sent.uuid).Val())

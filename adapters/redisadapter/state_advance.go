@@ -12,6 +12,9 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/taskjson"
 )
 
+// instant is what a time in JSON looks like to Lua.
+const instant = `%d%d%d%d%-[01]%d%-[0-3]%dT[0-2]%d:[0-5]%d:[0-5]%d[%d.]*[Z+-][%d:]*`
+
 // advanceFunction writes a state unless the one before is to stay, and returns the latter. It only looks into the one
 // before, and only adds to the new one when the task was made: results that pass through Lua's numbers and tables
 // would not come out as they went in. What json.Marshal has written needs no decoding: its members come in their order,
@@ -19,13 +22,12 @@ import (
 //
 // Whoever may write states may lack the right to publish: that is no reason to lose the state.
 const advanceFunction = keep + `
-local instant = '%d%d%d%d%-[01]%d%-[0-3]%dT[0-2]%d:[0-5]%d:[0-5]%d[%d.]*[Z+-][%d:]*'
 local function decode(text)
   local readable, before = pcall(cjson.decode, text)
   if not readable or type(before) ~= 'table' then
     return ''
   end
-  local created = type(before.CreatedAt) == 'string' and string.match(before.CreatedAt, '^' .. instant .. '$')
+  local created = type(before.CreatedAt) == 'string' and string.match(before.CreatedAt, '^` + instant + `$')
   return tostring(before.State), created and '"' .. created .. '"'
 end
 local function nameOf(text)
@@ -36,7 +38,7 @@ local function advance(key, stays, state, expiry, channel)
   local text = redis.call('GET', key)
   if text then
     name = nameOf(text)
-    created = string.match(string.sub(text, -80), ',"CreatedAt":("' .. instant .. '"),"TTL":%d+}$')
+    created = string.match(string.sub(text, -80), ',"CreatedAt":("` + instant + `"),"TTL":%d+}$')
     if not name or not created then
       name, created = decode(text)
     end

@@ -35,8 +35,10 @@ func Delete(t testing.TB, connection *amqp.Connection, exchange string) {
 
 func exists(t testing.TB, connection *amqp.Connection, queue string) bool {
 	t.Helper()
-	_, err := open(t, connection).QueueDeclarePassive(queue, true, false, false, false, nil)
-	return err == nil // else RabbitMQ has closed the channel
+	channel := open(t, connection)
+	defer channel.Close()
+	_, err := channel.QueueDeclarePassive(queue, true, false, false, false, nil)
+	return err == nil
 }
 
 // awaitDeadLettering sends messages to the queue that expire at once, until one comes out. A queue that is just being made

@@ -24,25 +24,13 @@ func noMoreTasksRunAtOnceThanAllowed(t *testing.T, f *fixture) {
 	for i := range sent {
 		Publish(t, broker, Task("add", fmt.Sprint(i)))
 	}
-	var running, highest, begun atomic.Int32
-	next := make(chan struct{})
-	Work(t, broker, allowed, &Processor{Func: func(*tasks.Signature) error {
-		now := running.Add(1)
-		for seen := highest.Load(); now > seen && !highest.CompareAndSwap(seen, now); seen = highest.Load() {
-		}
-		begun.Add(1)
-		select {
-		case <-next:
-		case <-t.Context().Done():
-		}
-		running.Add(-1)
-		return nil
-	}})
-	for ended := range int32(sent) {
-		Eventually(t, func() bool { return begun.Load() >= min(ended+allowed, sent) })
-		next <- struct{}{}
+	runs := NewRuns(t)
+	Work(t, broker, allowed, &Processor{Func: runs.Run})
+	for ended := range sent {
+		Eventually(t, func() bool { return runs.Begun() >= min(ended+allowed, sent) })
+		runs.End()
 	}
-	assert.EqualValues(t, allowed, highest.Load())
+	assert.Equal(t, allowed, runs.Together())
 }
 
 func concurrencyUnderOneWorks(t *testing.T, f *fixture) {

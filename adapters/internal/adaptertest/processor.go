@@ -47,6 +47,53 @@ func (p *Processor) Reasons() []error {
 	return append([]error(nil), p.reasons...)
 }
 
+// Runs counts tasks that run, each until End.
+type Runs struct {
+	end      chan struct{}
+	test     context.Context
+	mu       sync.Mutex
+	begun    int
+	running  int
+	together int
+}
+
+// NewRuns returns Runs that end with the test too.
+func NewRuns(t testing.TB) *Runs { return &Runs{end: make(chan struct{}), test: t.Context()} }
+
+// Run is the function of a Processor.
+func (r *Runs) Run(*tasks.Signature) error {
+	r.mu.Lock()
+	r.begun++
+	r.running++
+	r.together = max(r.together, r.running)
+	r.mu.Unlock()
+	select {
+	case <-r.end:
+	case <-r.test.Done():
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running--
+	return nil
+}
+
+// End ends one that runs, and waits for it where there is none.
+func (r *Runs) End() { r.end <- struct{}{} }
+
+// Begun returns how many have begun so far.
+func (r *Runs) Begun() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun
+}
+
+// Together returns how many have run at a time, at most.
+func (r *Runs) Together() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.together
+}
+
 // A Latch holds tasks until Release, and keeps a journal of those that have begun.
 type Latch struct {
 	Journal
