@@ -38,7 +38,7 @@ func renderScale(sections []section, m *measurements, rounds int) string {
 
 // machine lists what was measured on.
 func machine(sections []section, m *measurements) string {
-	return fmt.Sprintf("- Processor: %s, %d cores\n- Go: %s %s/%s\n- Date: %s\n", m.processor, runtime.NumCPU(),
+	return fmt.Sprintf("- Processor: %s, %d cores\n- Go: %s %s/%s\n- Date: %s\n", strings.TrimSpace(m.processor), runtime.NumCPU(),
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, time.Now().Format(time.DateOnly)) +
 		serversList(m) + timesLine(sections, m)
 }

@@ -50,8 +50,8 @@ queue each, among which tasks are sent by name.
 
 const whatScaleSays = `
 Lists and sorted sets of Redis cost the same, or nearly, however long they are: what a long queue takes is memory, the bytes of
-its messages. A member of a group costs no more in a large group. In a chord it costs about three times as much, also no more in a
-large one, until the callback: it carries all results as arguments in one message, so that beyond some 10,000 members tasks had better
+its messages. A member of a group costs no more in a large group. In a chord it costs up to twice as much, also no more in a large
+one, until the callback: it carries all results as arguments in one message, so that beyond some 10,000 members tasks had better
 keep their results where the callback can read them. Bytes dominate from about 10 KB on: a payload store keeps large ones out of the
 queue. Concurrency beyond what keeps the cores busy gains nothing, and neither do more workers than that.
 `
