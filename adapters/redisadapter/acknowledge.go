@@ -3,6 +3,7 @@ package redisadapter
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
@@ -13,6 +14,8 @@ type acknowledger struct {
 	processing *processing
 	inFlight   *inFlight
 	outage     *delivery.Outage
+	// busy is held while run acknowledges.
+	busy sync.Mutex
 }
 
 // run ends when the consumer is idle. What is not acknowledged by then is left to the consumer.
@@ -27,20 +30,36 @@ func (a *acknowledger) run(idle <-chan struct{}) {
 		case <-again:
 		}
 		again = nil
-		bodies := a.inFlight.takeDoneWhileAway()
-		if len(bodies) == 0 {
-			continue // which says nothing about Redis
-		}
-		began := a.outage.Begin()
-		err := a.acknowledge(context.Background(), bodies)
-		a.outage.Note(a.processing.work(), began, err)
-		if err == nil {
+		switch some, err := a.acknowledgeWhileAway(); {
+		case err != nil:
+			failures++
+			again = time.After(outagePauses.Pause(failures))
+		case some:
 			failures = 0
-			continue
 		}
-		failures++
-		again = time.After(outagePauses.Pause(failures))
 	}
+}
+
+// acknowledgeWhileAway reports whether there was anything to acknowledge: else it says nothing about Redis.
+func (a *acknowledger) acknowledgeWhileAway() (some bool, err error) {
+	a.busy.Lock()
+	defer a.busy.Unlock()
+	bodies := a.inFlight.takeDoneWhileAway()
+	if len(bodies) == 0 {
+		return false, nil
+	}
+	began := a.outage.Begin()
+	err = a.acknowledge(context.Background(), bodies)
+	a.outage.Note(a.processing.work(), began, err)
+	return true, err
+}
+
+// takeDone is that of inFlight, for the fetcher, when nothing else is being acknowledged any more. A message that is fetched
+// before another that is equal to it is acknowledged, such as that of a dead letter, shares what is counted of it.
+func (a *acknowledger) takeDone() []string {
+	a.busy.Lock()
+	defer a.busy.Unlock()
+	return a.inFlight.takeDone()
 }
 
 // acknowledge acknowledges messages that inFlight has handed over, and notes how that ended.

@@ -76,7 +76,7 @@ func newConsumer(b *broker, l *lifecycle.Worker, queue string, slots *share, sha
 		outage:     b.outage,
 		logger:     c.logger,
 	}
-	c.acknowledger = &acknowledger{c.processing, c.inFlight, b.outage}
+	c.acknowledger = &acknowledger{processing: c.processing, inFlight: c.inFlight, outage: b.outage}
 	c.fetcher = &fetcher{
 		processing: c.processing,
 		inFlight:   c.inFlight,

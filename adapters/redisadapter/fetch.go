@@ -153,7 +153,7 @@ func (f *fetcher) fetch(slots int) error {
 		f.idle = false
 		return f.reconcile(slots)
 	}
-	done := f.inFlight.takeDone()
+	done := f.acknowledger.takeDone()
 	acks, err := f.acknowledger.acknowledgeLarge(context.Background(), done)
 	if err != nil {
 		return err

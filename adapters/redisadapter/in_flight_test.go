@@ -11,6 +11,7 @@ import (
 	"github.com/go-redis/redis/v8"
 	"github.com/stretchr/testify/require"
 
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
@@ -72,6 +73,28 @@ func TestWhatCouldNotBeAcknowledgedIsDoneStill(t *testing.T) {
 	require.ErrorContains(t, a.acknowledge(t.Context(), done), "LOADING")
 	require.Equal(t, []string{"a", "b", "c"}, f.takeDone())
 	require.Len(t, f.snapshot(), 3)
+}
+
+// One that is replayed at once would be tried less often.
+func TestNothingIsFetchedBeforeWhatIsBeingAcknowledged(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	client := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	defer func() { require.NoError(t, client.Close()) }()
+	client.AddHook(g)
+	f := takenInFlight("a")
+	a := &acknowledger{processing: newProcessing(client, "q"), inFlight: f, outage: &delivery.Outage{}}
+	idle := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() { a.run(idle) })
+	f.leave()
+	f.finish(message{body: "a"}, processed)
+	<-g.arrived
+	time.AfterFunc(10*time.Millisecond, func() { close(g.open) })
+	require.Empty(t, a.takeDone())
+	require.Empty(t, f.snapshot())
+	close(idle)
+	running.Wait()
 }
 
 // Of two that are equal one runs still: it would begin a second time.
