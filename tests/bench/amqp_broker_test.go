@@ -59,6 +59,7 @@ var amqpBenchmarks = map[string]func(*testing.B, brokersiface.Broker){
 	"send/senders=1":  func(b *testing.B, broker brokersiface.Broker) { benchmarkSend(b, broker, 1) },
 	"send/senders=16": func(b *testing.B, broker brokersiface.Broker) { benchmarkSend(b, broker, 16) },
 	"done":            benchmarkDone,
+	"sent-and-done":   benchmarkSentAndDone,
 }
 
 func BenchmarkRabbitMQBroker(b *testing.B) {
@@ -125,7 +126,18 @@ func consume(b *testing.B, broker brokersiface.Broker, done func()) {
 	})
 }
 
+// benchmarkDone times a worker that finds its tasks in the queue.
 func benchmarkDone(b *testing.B, broker brokersiface.Broker) {
+	var running sync.WaitGroup
+	running.Add(b.N)
+	sendShares(b, broker, workers)
+	b.ResetTimer()
+	consume(b, broker, running.Done)
+	running.Wait()
+	b.StopTimer()
+}
+
+func benchmarkSentAndDone(b *testing.B, broker brokersiface.Broker) {
 	var running sync.WaitGroup
 	consume(b, broker, running.Done)
 	running.Add(1)
