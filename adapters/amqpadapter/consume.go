@@ -132,7 +132,8 @@ func (c *consumer) part() string { return "consume from queue " + c.queue }
 
 // A session is what one channel delivers.
 type session struct {
-	channel *callChannel
+	channel      *callChannel
+	acknowledger *acknowledger
 	// first are tasks from the queue, again those that came a second time; nil while the queue is paused.
 	first, again <-chan amqp.Delivery
 	// over is true when the deliveries have ended without being told to.
@@ -142,9 +143,33 @@ type session struct {
 	tasks sync.WaitGroup
 }
 
+func (c *consumer) newSession(channel *callChannel) *session {
+	s := &session{channel: channel, closed: channel.NotifyClose(make(chan *amqp.Error, 1))}
+	s.acknowledger = &acknowledger{
+		channel: channel,
+		runs:    c.runs,
+		most:    c.mostAcknowledgements(),
+		begin:   func() func() { return c.begin(s) },
+		failed: func(d received, err error) {
+			c.handler.logger(d).Warn("message could not be acknowledged, it will come again", "error", err)
+		},
+	}
+	return s
+}
+
+// mostAcknowledgements is how many may leave at once. While they wait RabbitMQ has handed out enough for all tasks that
+// can run, and it has half of what it may hand out to do meanwhile.
+func (c *consumer) mostAcknowledgements() int {
+	if c.prefetch == 0 {
+		return maxAcknowledgements
+	}
+	return max(1, min(c.prefetch-cap(c.running), c.prefetch/2, maxAcknowledgements))
+}
+
 func (s *session) received(queue string, delivery amqp.Delivery) received {
 	d := receivedFrom(queue, delivery)
 	d.session = s
+	s.acknowledger.deliver(d)
 	return d
 }
 
@@ -162,7 +187,7 @@ func (c *consumer) open() (*session, error) {
 }
 
 func (c *consumer) subscribe(ctx context.Context, channel *callChannel) (*session, error) {
-	s := &session{channel: channel, closed: channel.NotifyClose(make(chan *amqp.Error, 1))}
+	s := c.newSession(channel)
 	for _, need := range c.topology.forConsuming(c.queue) {
 		if err := c.conn.declare(ctx, need); err != nil {
 			return nil, err
@@ -327,11 +352,22 @@ func (c *consumer) start(s *session, delivery amqp.Delivery, open bool, handle f
 
 // goFor runs what has to do with a message of a session in a goroutine of its own.
 func (c *consumer) goFor(s *session, f func()) {
-	s.tasks.Add(1)
-	c.tasks.Go(func() {
-		defer s.tasks.Done()
+	end := c.begin(s)
+	go func() {
+		defer end()
 		f()
-	})
+	}()
+}
+
+// begin notes that something has to do with a message of a session. The function that it returns must be called at the
+// end.
+func (c *consumer) begin(s *session) (end func()) {
+	s.tasks.Add(1)
+	c.tasks.Add(1)
+	return func() {
+		s.tasks.Done()
+		c.tasks.Done()
+	}
 }
 
 // hold deals with a message that comes again while its task still runs here, or after that has ended, and reports

@@ -127,6 +127,13 @@ func (f *forwarder) forwardAll(started func()) error {
 	if err != nil {
 		return err
 	}
+	acknowledger := &acknowledger{
+		channel: channel,
+		runs:    f.runs,
+		most:    maxAcknowledgements,
+		begin:   func() func() { f.under.Add(1); return f.under.Done },
+		failed:  func(received, error) {},
+	}
 	started()
 	for {
 		select {
@@ -136,7 +143,9 @@ func (f *forwarder) forwardAll(started func()) error {
 			if !open {
 				return failureOf(closed)
 			}
-			f.under.Go(func() { f.forward(receivedFrom(f.topology.dueName(), d)) })
+			r := receivedFrom(f.topology.dueName(), d)
+			acknowledger.deliver(r)
+			f.under.Go(func() { f.forward(r, acknowledger) })
 		}
 	}
 }
@@ -151,14 +160,14 @@ func (f *forwarder) subscribe(channel *callChannel) (<-chan amqp.Delivery, error
 }
 
 // forward returns when the message is where it is for or in the levels again, or when others have it.
-func (f *forwarder) forward(d received) {
+func (f *forwarder) forward(d received, acknowledger *acknowledger) {
 	if d.Redelivered && f.runs.isSettled(d.key) {
-		_ = f.runs.acknowledge(d)
+		acknowledger.acknowledge(d)
 		return
 	}
 	for failures := 1; ; failures++ {
 		if f.bring(d.Delivery) == nil {
-			_ = f.runs.acknowledge(d) // it comes again where that fails
+			acknowledger.acknowledge(d) // it comes again where that fails
 			return
 		}
 		if isGone(d) || !backoff.Sleep(f.stopping, reconnect.Pause(failures)) {

@@ -163,7 +163,7 @@ func TestLostConnectionEndsAChannelThatStillHasTasks(t *testing.T) {
 	c, _, _ := newPausable(t)
 	conn, channel, network := newHoldable(t)
 	c.conn = conn
-	s := &session{channel: channel, closed: channel.NotifyClose(make(chan *amqp.Error, 1))}
+	s := c.newSession(channel)
 	release := make(chan struct{})
 	c.background(s.received(c.queue, amqp.Delivery{}), func() { <-release })
 	conn.channels++ // newHoldable closes the channel too

@@ -84,19 +84,6 @@ func (all *runs) running(key runKey) <-chan struct{} {
 	return nil
 }
 
-// acknowledge tells RabbitMQ that nothing is left to do for a message, which is remembered in case that it comes again
-// all the same. RabbitMQ does not confirm acknowledgements: one that is sent may be lost on its way. Where another
-// message may have the same key, only one that could not be sent is remembered.
-func (all *runs) acknowledge(d received) error {
-	err := d.Ack(false)
-	if err != nil || d.key.isUnique() {
-		all.remember(d.key)
-	} else {
-		all.forget(d.key)
-	}
-	return err
-}
-
 // remember notes a message that was dealt with.
 func (all *runs) remember(key runKey) {
 	all.mu.Lock()

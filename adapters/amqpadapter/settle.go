@@ -132,7 +132,5 @@ func isGone(d received) bool {
 
 // acknowledge tells RabbitMQ that nothing is left to do for a message.
 func (h *handler) acknowledge(d received) {
-	if err := h.runs.acknowledge(d); err != nil {
-		h.logger(d).Warn("message could not be acknowledged, it will come again", "error", err)
-	}
+	d.session.acknowledger.acknowledge(d)
 }

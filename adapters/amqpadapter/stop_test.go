@@ -68,6 +68,26 @@ func TestStopLeavesATaskThatIsDueWithRabbitMQ(t *testing.T) {
 	eventually(t, func() bool { return slices.Contains(seen.UUIDs(), "b") })
 }
 
+// Else the tasks would run again.
+func TestStopSendsTheAcknowledgementThatWaitsForOthers(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	cnf.AMQP.PrefetchCount = 16
+	var seen journal
+	for _, s := range []*tasks.Signature{task("add", "a"), delayed("b", time.Second), task("add", "c"), delayed("d", time.Second)} {
+		broker := newBroker(t, cnf)
+		publish(t, broker, s)
+		<-work(t, broker, 1, &processor{Func: func(s *tasks.Signature) error {
+			go broker.StopConsuming()
+			return seen.Add(s)
+		}})
+	}
+	require.Equal(t, []string{"a", "b", "c", "d"}, seen.UUIDs())
+	for _, queue := range []string{cnf.DefaultQueue, cnf.DefaultQueue + ".redelivered", cnf.AMQP.Exchange + ".due"} {
+		require.Zero(t, waiting(t, cnf, queue), queue)
+	}
+}
+
 // Those that were only handed out are for other workers at once, however long the last task takes.
 func TestStopPutsBackWhatWasOnlyHandedOut(t *testing.T) {
 	t.Parallel()

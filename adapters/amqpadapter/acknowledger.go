@@ -1,0 +1,107 @@
+package amqpadapter
+
+import (
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	// acknowledgeWithin is how long an acknowledgement may wait for others.
+	acknowledgeWithin = time.Millisecond
+	// maxAcknowledgements bounds those that wait, and with them the tasks that run again when their worker is lost.
+	maxAcknowledgements = 32
+)
+
+// An acknowledger acknowledges the messages of one channel. It tells RabbitMQ of several at once where no message before
+// them is left, which spares it a third of what a short task costs it.
+type acknowledger struct {
+	channel amqp.Acknowledger
+	runs    *runs
+	// most acknowledgements leave at once.
+	most int
+	// begin notes that the channel must stay open until end is called.
+	begin func() (end func())
+	// failed is told of each message that could not be acknowledged: it will come again.
+	failed func(received, error)
+
+	mu      sync.Mutex
+	tags    deliveryTags
+	waiting []received
+	// stop keeps those that wait from being sent once more; nil where none wait for others.
+	stop func()
+}
+
+// deliver notes a message that was handed out.
+func (a *acknowledger) deliver(d received) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tags.deliver(d.DeliveryTag)
+}
+
+// acknowledge tells RabbitMQ, a little later, that nothing is left to do for a message, which is remembered in case that
+// it comes again all the same. RabbitMQ does not confirm acknowledgements: one that is sent may be lost on its way. Where
+// another message may have the same key it tells RabbitMQ at once: only one of which it could not is remembered.
+func (a *acknowledger) acknowledge(d received) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.runs.remember(d.key)
+	a.tags.settle(d.DeliveryTag)
+	a.waiting = append(a.waiting, d)
+	switch {
+	case len(a.waiting) >= a.most || !d.key.isUnique():
+		a.send()
+	case len(a.waiting) == 1:
+		a.sendLater()
+	}
+}
+
+func (a *acknowledger) sendLater() {
+	end := a.begin()
+	timer := time.AfterFunc(acknowledgeWithin, func() {
+		defer end()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.send()
+	})
+	a.stop = func() {
+		if timer.Stop() {
+			end()
+		}
+	}
+}
+
+// send acknowledges all that wait. The last one before which no message is left stands for those before it.
+func (a *acknowledger) send() {
+	var together []received
+	var last uint64
+	for _, d := range a.waiting {
+		if d.DeliveryTag > a.tags.settledTo() {
+			a.sent(a.channel.Ack(d.DeliveryTag, false), d)
+			continue
+		}
+		together = append(together, d)
+		last = max(last, d.DeliveryTag)
+	}
+	if last > 0 {
+		a.sent(a.channel.Ack(last, true), together...)
+	}
+	clear(a.waiting)
+	a.waiting = a.waiting[:0]
+	if a.stop != nil {
+		a.stop()
+		a.stop = nil
+	}
+}
+
+// sent notes what became of acknowledgements.
+func (a *acknowledger) sent(err error, messages ...received) {
+	for _, d := range messages {
+		if err != nil {
+			a.failed(d, err)
+		} else if !d.key.isUnique() {
+			a.runs.forget(d.key)
+		}
+	}
+}
