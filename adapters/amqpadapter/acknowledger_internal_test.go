@@ -19,9 +19,13 @@ type acknowledgedChannel struct {
 	delivered []uint64 // and not acknowledged
 	told      []string // such as "3" and "to 5"
 	failure   error
+	meanwhile func() // while it is told; nil where nothing happens
 }
 
 func (c *acknowledgedChannel) Ack(tag uint64, multiple bool) error {
+	if c.meanwhile != nil {
+		c.meanwhile()
+	}
 	if c.failure != nil {
 		return c.failure
 	}
@@ -143,9 +147,9 @@ func TestAcknowledgementThatWaitsIsRemembered(t *testing.T) {
 	a := newAcknowledging(2, 1)
 	a.deliverAll(1)
 	a.acknowledgeAll(1)
-	require.True(t, a.runs.isSettled(delivered(1).key))
+	require.True(t, a.runs.takeSettled(delivered(1).key))
 	a.open.Wait()
-	require.True(t, a.runs.isSettled(delivered(1).key))
+	require.True(t, a.runs.takeSettled(delivered(1).key))
 }
 
 func TestEachAcknowledgementThatFailsIsReported(t *testing.T) {
@@ -166,11 +170,43 @@ func TestMessageWithoutAnIDIsAcknowledgedAtOnceAndNotRemembered(t *testing.T) {
 	a.acknowledgeAll(1)
 	a.acknowledge(anonymous)
 	require.Equal(t, []string{"to 2"}, a.channel.told)
-	require.False(t, a.runs.isSettled(anonymous.key))
+	require.False(t, a.runs.takeSettled(anonymous.key))
 
 	a.channel.failure = errors.New("channel is closed")
 	a.acknowledge(anonymous)
-	require.True(t, a.runs.isSettled(anonymous.key))
+	require.True(t, a.runs.takeSettled(anonymous.key))
+}
+
+// The other may be one that was handed out, was lost with its channel, and never ran.
+func TestMessageThatComesAgainIsNotTakenForOneThatIsLikeIt(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]error{
+		"which is acknowledged for the first time": nil,
+		"which comes again too":                    errors.New("channel is closed"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, other := newAcknowledging(3, 1), newAcknowledging(3, 1)
+			other.runs = a.runs
+			c := &consumer{handler: &handler{runs: a.runs}}
+			first := (&session{acknowledger: a.acknowledger}).received("queue", amqp.Delivery{DeliveryTag: 1})
+			second := (&session{acknowledger: other.acknowledger}).received("queue", amqp.Delivery{DeliveryTag: 1})
+			if before != nil {
+				a.channel.failure = before
+				a.acknowledge(first)
+				a.channel.failure = nil
+			}
+			var runs bool
+			a.channel.meanwhile = func() { runs = c.hold(second) }
+			if before != nil {
+				require.False(t, c.hold(first))
+			} else {
+				a.acknowledge(first)
+			}
+			require.True(t, runs)
+			require.Empty(t, other.channel.told)
+		})
+	}
 }
 
 // What waits to be acknowledged leaves no task without a place, nor RabbitMQ without work.

@@ -393,7 +393,7 @@ func (c *consumer) isDone(d received) bool {
 	if isGone(d) {
 		return true
 	}
-	if !c.runs.isSettled(d.key) {
+	if !c.runs.takeSettled(d.key) {
 		return false
 	}
 	c.acknowledge(d)
