@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,8 @@ func (c *acknowledgedChannel) Ack(tag uint64, multiple bool) error {
 	if c.failure != nil {
 		return c.failure
 	}
-	if !slices.Contains(c.delivered, tag) {
+	all := tag == 0 && multiple // that is what it means to RabbitMQ
+	if !all && !slices.Contains(c.delivered, tag) {
 		return fmt.Errorf("unknown delivery tag %d", tag)
 	}
 	told := fmt.Sprint(tag)
@@ -37,7 +39,9 @@ func (c *acknowledgedChannel) Ack(tag uint64, multiple bool) error {
 		told = "to " + told
 	}
 	c.told = append(c.told, told)
-	c.delivered = slices.DeleteFunc(c.delivered, func(other uint64) bool { return other == tag || multiple && other < tag })
+	c.delivered = slices.DeleteFunc(c.delivered, func(other uint64) bool {
+		return all || other == tag || multiple && other < tag
+	})
 	return nil
 }
 
@@ -134,8 +138,10 @@ func TestAcknowledgements(t *testing.T) {
 				a.mu.Lock()
 				require.Equal(t, test.atOnce, a.channel.told)
 				a.mu.Unlock()
+				began := time.Now()
 				a.open.Wait()
 				require.Equal(t, append(test.atOnce, test.later...), a.channel.told)
+				require.Equal(t, test.later != nil, time.Since(began) > 0, "the channel stays open for those that wait only")
 			})
 		})
 	}
