@@ -170,7 +170,7 @@ func TestEachAcknowledgementThatFailsIsReported(t *testing.T) {
 // Another message that is like it may come, and must run.
 func TestMessageWithoutAnIDIsAcknowledgedAtOnceAndNotRemembered(t *testing.T) {
 	t.Parallel()
-	a := newAcknowledging(3, 2)
+	a := newAcknowledging(3, 3)
 	anonymous := receivedFrom("queue", amqp.Delivery{DeliveryTag: 2})
 	a.deliverAll(1, 2)
 	a.acknowledgeAll(1)
@@ -181,6 +181,12 @@ func TestMessageWithoutAnIDIsAcknowledgedAtOnceAndNotRemembered(t *testing.T) {
 	a.channel.failure = errors.New("channel is closed")
 	a.acknowledge(anonymous)
 	require.True(t, a.runs.takeSettled(anonymous.key))
+
+	a.acknowledge(anonymous)
+	a.channel.failure = nil
+	anonymous.DeliveryTag = 3
+	a.acknowledge(anonymous)
+	require.False(t, a.runs.takeSettled(anonymous.key), "it may be the one that had failed")
 }
 
 // The other may be one that was handed out, was lost with its channel, and never ran.
