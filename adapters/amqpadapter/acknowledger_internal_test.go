@@ -1,8 +1,10 @@
 package amqpadapter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -12,6 +14,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/adaptertest"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
 // acknowledgedChannel is a channel of RabbitMQ as far as it is told of acknowledgements.
@@ -217,6 +222,43 @@ func TestMessageThatComesAgainIsNotTakenForOneThatIsLikeIt(t *testing.T) {
 			}
 			require.True(t, runs)
 			require.Empty(t, other.channel.told)
+		})
+	}
+}
+
+// Neither a worker nor its channel ends before what waits is sent.
+func TestWorkerAcknowledgesTasksThatEndTogetherAsOne(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]func(*consumer, *session){
+		"before it ends":               func(c *consumer, _ *session) { c.tasks.Wait() },
+		"before its channel is closed": func(_ *consumer, s *session) { s.tasks.Wait() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cnf := newInternalConfig()
+				cnf.AMQP.PrefetchCount = 8
+				var log bytes.Buffer
+				b := NewBroker(cnf, WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).(*broker)
+				worker := b.workers.Start(lifecycle.Name{})
+				c := newConsumer(b, worker, "", 1, &adaptertest.Processor{})
+				s := c.newSession(&callChannel{Channel: &amqp.Channel{}})
+				channel := &acknowledgedChannel{delivered: []uint64{1, 2, 3}}
+				s.acknowledger.channel = channel
+				acknowledge := func(tags ...uint64) {
+					for _, tag := range tags {
+						c.acknowledge(s.received(c.queue, delivered(tag).Delivery))
+					}
+					wait(c, s)
+				}
+				acknowledge(1, 2)
+				require.Equal(t, []string{"to 2"}, channel.told)
+				require.Empty(t, log.String())
+				channel.failure = errors.New("channel is closed")
+				acknowledge(3)
+				require.Contains(t, log.String(), "it will come again")
+				worker.End()
+				require.NoError(t, b.Close())
+			})
 		})
 	}
 }
