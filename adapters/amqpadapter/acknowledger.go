@@ -42,11 +42,14 @@ func (a *acknowledger) deliver(d received) {
 
 // acknowledge tells RabbitMQ, a little later, that nothing is left to do for a message, which is remembered in case that
 // it comes again all the same. RabbitMQ does not confirm acknowledgements: one that is sent may be lost on its way. Where
-// another message may have the same key it tells RabbitMQ at once: only one of which it could not is remembered.
+// another message may have the same key it tells RabbitMQ at once: only one of which it could not is remembered, and
+// not before, or the other would count as dealt with.
 func (a *acknowledger) acknowledge(d received) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.runs.remember(d.key)
+	if d.key.isUnique() {
+		a.runs.remember(d.key)
+	}
 	a.tags.settle(d.DeliveryTag)
 	a.waiting = append(a.waiting, d)
 	switch {
@@ -99,6 +102,7 @@ func (a *acknowledger) send() {
 func (a *acknowledger) sent(err error, messages ...received) {
 	for _, d := range messages {
 		if err != nil {
+			a.runs.remember(d.key)
 			a.failed(d, err)
 		} else if !d.key.isUnique() {
 			a.runs.forget(d.key)

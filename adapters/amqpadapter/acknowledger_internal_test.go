@@ -1,16 +1,22 @@
 package amqpadapter
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/adaptertest"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
 
 // acknowledgedChannel is a channel of RabbitMQ as far as it is told of acknowledgements.
@@ -19,13 +25,18 @@ type acknowledgedChannel struct {
 	delivered []uint64 // and not acknowledged
 	told      []string // such as "3" and "to 5"
 	failure   error
+	meanwhile func() // while it is told; nil where nothing happens
 }
 
 func (c *acknowledgedChannel) Ack(tag uint64, multiple bool) error {
+	if c.meanwhile != nil {
+		c.meanwhile()
+	}
 	if c.failure != nil {
 		return c.failure
 	}
-	if !slices.Contains(c.delivered, tag) {
+	all := tag == 0 && multiple // that is what it means to RabbitMQ
+	if !all && !slices.Contains(c.delivered, tag) {
 		return fmt.Errorf("unknown delivery tag %d", tag)
 	}
 	told := fmt.Sprint(tag)
@@ -33,7 +44,9 @@ func (c *acknowledgedChannel) Ack(tag uint64, multiple bool) error {
 		told = "to " + told
 	}
 	c.told = append(c.told, told)
-	c.delivered = slices.DeleteFunc(c.delivered, func(other uint64) bool { return other == tag || multiple && other < tag })
+	c.delivered = slices.DeleteFunc(c.delivered, func(other uint64) bool {
+		return all || other == tag || multiple && other < tag
+	})
 	return nil
 }
 
@@ -130,8 +143,10 @@ func TestAcknowledgements(t *testing.T) {
 				a.mu.Lock()
 				require.Equal(t, test.atOnce, a.channel.told)
 				a.mu.Unlock()
+				began := time.Now()
 				a.open.Wait()
 				require.Equal(t, append(test.atOnce, test.later...), a.channel.told)
+				require.Equal(t, test.later != nil, time.Since(began) > 0, "the channel stays open for those that wait only")
 			})
 		})
 	}
@@ -143,9 +158,9 @@ func TestAcknowledgementThatWaitsIsRemembered(t *testing.T) {
 	a := newAcknowledging(2, 1)
 	a.deliverAll(1)
 	a.acknowledgeAll(1)
-	require.True(t, a.runs.isSettled(delivered(1).key))
+	require.True(t, a.runs.takeSettled(delivered(1).key))
 	a.open.Wait()
-	require.True(t, a.runs.isSettled(delivered(1).key))
+	require.True(t, a.runs.takeSettled(delivered(1).key))
 }
 
 func TestEachAcknowledgementThatFailsIsReported(t *testing.T) {
@@ -160,17 +175,92 @@ func TestEachAcknowledgementThatFailsIsReported(t *testing.T) {
 // Another message that is like it may come, and must run.
 func TestMessageWithoutAnIDIsAcknowledgedAtOnceAndNotRemembered(t *testing.T) {
 	t.Parallel()
-	a := newAcknowledging(3, 2)
+	a := newAcknowledging(3, 3)
 	anonymous := receivedFrom("queue", amqp.Delivery{DeliveryTag: 2})
 	a.deliverAll(1, 2)
 	a.acknowledgeAll(1)
 	a.acknowledge(anonymous)
 	require.Equal(t, []string{"to 2"}, a.channel.told)
-	require.False(t, a.runs.isSettled(anonymous.key))
+	require.False(t, a.runs.takeSettled(anonymous.key))
 
 	a.channel.failure = errors.New("channel is closed")
 	a.acknowledge(anonymous)
-	require.True(t, a.runs.isSettled(anonymous.key))
+	require.True(t, a.runs.takeSettled(anonymous.key))
+
+	a.acknowledge(anonymous)
+	a.channel.failure = nil
+	anonymous.DeliveryTag = 3
+	a.acknowledge(anonymous)
+	require.False(t, a.runs.takeSettled(anonymous.key), "it may be the one that had failed")
+}
+
+// The other may be one that was handed out, was lost with its channel, and never ran.
+func TestMessageThatComesAgainIsNotTakenForOneThatIsLikeIt(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]error{
+		"which is acknowledged for the first time": nil,
+		"which comes again too":                    errors.New("channel is closed"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, other := newAcknowledging(3, 1), newAcknowledging(3, 1)
+			other.runs = a.runs
+			c := &consumer{handler: &handler{runs: a.runs}}
+			first := (&session{acknowledger: a.acknowledger}).received("queue", amqp.Delivery{DeliveryTag: 1})
+			second := (&session{acknowledger: other.acknowledger}).received("queue", amqp.Delivery{DeliveryTag: 1})
+			if before != nil {
+				a.channel.failure = before
+				a.acknowledge(first)
+				a.channel.failure = nil
+			}
+			var runs bool
+			a.channel.meanwhile = func() { runs = c.hold(second) }
+			if before != nil {
+				require.False(t, c.hold(first))
+			} else {
+				a.acknowledge(first)
+			}
+			require.True(t, runs)
+			require.Empty(t, other.channel.told)
+		})
+	}
+}
+
+// Neither a worker nor its channel ends before what waits is sent.
+func TestWorkerAcknowledgesTasksThatEndTogetherAsOne(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]func(*consumer, *session){
+		"before it ends":               func(c *consumer, _ *session) { c.tasks.Wait() },
+		"before its channel is closed": func(_ *consumer, s *session) { s.tasks.Wait() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cnf := newInternalConfig()
+				cnf.AMQP.PrefetchCount = 8
+				var log bytes.Buffer
+				b := NewBroker(cnf, WithLogger(slog.New(slog.NewTextHandler(&log, nil)))).(*broker)
+				worker := b.workers.Start(lifecycle.Name{})
+				c := newConsumer(b, worker, "", 1, &adaptertest.Processor{})
+				s := c.newSession(&callChannel{Channel: &amqp.Channel{}})
+				channel := &acknowledgedChannel{delivered: []uint64{1, 2, 3}}
+				s.acknowledger.channel = channel
+				acknowledge := func(tags ...uint64) {
+					for _, tag := range tags {
+						c.acknowledge(s.received(c.queue, delivered(tag).Delivery))
+					}
+					wait(c, s)
+				}
+				acknowledge(1, 2)
+				require.Equal(t, []string{"to 2"}, channel.told)
+				require.Empty(t, log.String())
+				channel.failure = errors.New("channel is closed")
+				acknowledge(3)
+				require.Contains(t, log.String(), "it will come again")
+				worker.End()
+				require.NoError(t, b.Close())
+			})
+		})
+	}
 }
 
 // What waits to be acknowledged leaves no task without a place, nor RabbitMQ without work.

@@ -352,11 +352,11 @@ func (c *consumer) start(s *session, delivery amqp.Delivery, open bool, handle f
 
 // goFor runs what has to do with a message of a session in a goroutine of its own.
 func (c *consumer) goFor(s *session, f func()) {
-	end := c.begin(s)
-	go func() {
-		defer end()
+	s.tasks.Add(1)
+	c.tasks.Go(func() { // which leaves the worker to wait where a panic ends the process
+		defer s.tasks.Done()
 		f()
-	}()
+	})
 }
 
 // begin notes that something has to do with a message of a session. The function that it returns must be called at the
@@ -393,7 +393,7 @@ func (c *consumer) isDone(d received) bool {
 	if isGone(d) {
 		return true
 	}
-	if !c.runs.isSettled(d.key) {
+	if !c.runs.takeSettled(d.key) {
 		return false
 	}
 	c.acknowledge(d)

@@ -161,7 +161,7 @@ func (f *forwarder) subscribe(channel *callChannel) (<-chan amqp.Delivery, error
 
 // forward returns when the message is where it is for or in the levels again, or when others have it.
 func (f *forwarder) forward(d received, acknowledger *acknowledger) {
-	if d.Redelivered && f.runs.isSettled(d.key) {
+	if d.Redelivered && f.runs.takeSettled(d.key) {
 		acknowledger.acknowledge(d)
 		return
 	}

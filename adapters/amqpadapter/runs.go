@@ -99,16 +99,25 @@ func (all *runs) remember(key runKey) {
 	}
 }
 
-// isSettled reports whether nothing is left to do for a message that comes again.
-func (all *runs) isSettled(key runKey) bool {
+// takeSettled reports whether nothing is left to do for a message that comes again. Where another may have the same key
+// only one is told so: the other may be one that was not dealt with.
+func (all *runs) takeSettled(key runKey) bool {
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	return all.settled[key]
+	settled := all.settled[key]
+	if !key.isUnique() {
+		all.forgetLocked(key)
+	}
+	return settled
 }
 
 func (all *runs) forget(key runKey) {
 	all.mu.Lock()
 	defer all.mu.Unlock()
+	all.forgetLocked(key)
+}
+
+func (all *runs) forgetLocked(key runKey) {
 	if !all.settled[key] {
 		return
 	}
