@@ -274,3 +274,16 @@ func TestSoManyAcknowledgementsWait(t *testing.T) {
 		require.Equal(t, test.most, c.mostAcknowledgements(), "%+v", test)
 	}
 }
+
+// What was due and is delivered already must not be delivered once more.
+func TestForwarderOnlyAcknowledgesWhatItHasDeliveredBefore(t *testing.T) {
+	t.Parallel()
+	a := newAcknowledging(3, 1)
+	d := delivered(1)
+	d.Redelivered = true
+	a.runs.remember(d.key)
+	a.deliver(d)
+	(&forwarder{runs: a.runs}).forward(d, a.acknowledger)
+	a.open.Wait()
+	require.Equal(t, []string{"to 1"}, a.channel.told)
+}

@@ -157,8 +157,9 @@ func (c *consumer) newSession(channel *callChannel) *session {
 	return s
 }
 
-// mostAcknowledgements is how many may leave at once. While they wait RabbitMQ has handed out enough for all tasks that
-// can run, and it has half of what it may hand out to do meanwhile.
+// mostAcknowledgements is how many may leave at once. While they wait RabbitMQ has handed out enough of the queue for all
+// tasks that can run, and it has half of what it may hand out to do meanwhile. Of the queue beside it hands out no more
+// than can run: a task from there may have to wait for acknowledgements.
 func (c *consumer) mostAcknowledgements() int {
 	if c.prefetch == 0 {
 		return maxAcknowledgements

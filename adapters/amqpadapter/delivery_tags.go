@@ -23,7 +23,7 @@ func (t *deliveryTags) settle(tag uint64) {
 	if !found {
 		return
 	}
-	copy(t.unsettled[1:i+1], t.unsettled[:i]) // there are few before it
+	copy(t.unsettled[1:i+1], t.unsettled[:i]) // few are older than one that is settled
 	t.unsettled = t.unsettled[1:]
 }
 
