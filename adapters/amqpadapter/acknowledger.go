@@ -14,6 +14,16 @@ const (
 	maxAcknowledgements = 32
 )
 
+// mostAcknowledgements is how many of a worker may leave at once. While they wait RabbitMQ has handed out enough of the
+// queue for all tasks that can run, and it has half of what it may hand out to do meanwhile. Of the queue beside it hands
+// out no more than can run: a task from there may have to wait for acknowledgements.
+func mostAcknowledgements(prefetch, running int) int {
+	if prefetch == 0 {
+		return maxAcknowledgements
+	}
+	return max(1, min(prefetch-running, prefetch/2, maxAcknowledgements))
+}
+
 // An acknowledger acknowledges the messages of one channel. It tells RabbitMQ of several at once where no message before
 // them is left, which spares it a third of what a short task costs it.
 type acknowledger struct {
@@ -77,18 +87,23 @@ func (a *acknowledger) sendLater() {
 
 // send acknowledges all that wait. The last one before which no message is left stands for those before it.
 func (a *acknowledger) send() {
-	var together []received
+	settledTo := a.tags.settledTo()
 	var last uint64
 	for _, d := range a.waiting {
-		if d.DeliveryTag > a.tags.settledTo() {
-			a.sent(a.channel.Ack(d.DeliveryTag, false), d)
-			continue
+		if d.DeliveryTag <= settledTo {
+			last = max(last, d.DeliveryTag)
 		}
-		together = append(together, d)
-		last = max(last, d.DeliveryTag)
 	}
+	var err error
 	if last > 0 {
-		a.sent(a.channel.Ack(last, true), together...)
+		err = a.channel.Ack(last, true)
+	}
+	for _, d := range a.waiting {
+		if d.DeliveryTag <= settledTo {
+			a.sent(d, err)
+		} else {
+			a.sent(d, a.channel.Ack(d.DeliveryTag, false))
+		}
 	}
 	clear(a.waiting)
 	a.waiting = a.waiting[:0]
@@ -98,14 +113,12 @@ func (a *acknowledger) send() {
 	}
 }
 
-// sent notes what became of acknowledgements.
-func (a *acknowledger) sent(err error, messages ...received) {
-	for _, d := range messages {
-		if err != nil {
-			a.runs.remember(d.key)
-			a.failed(d, err)
-		} else if !d.key.isUnique() {
-			a.runs.forget(d.key)
-		}
+// sent notes what became of an acknowledgement.
+func (a *acknowledger) sent(d received, err error) {
+	if err != nil {
+		a.runs.remember(d.key)
+		a.failed(d, err)
+	} else if !d.key.isUnique() {
+		a.runs.forget(d.key)
 	}
 }

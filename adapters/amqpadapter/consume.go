@@ -130,50 +130,6 @@ func (c *consumer) reopen(err error) *session {
 // part names the consumer to the outage.
 func (c *consumer) part() string { return "consume from queue " + c.queue }
 
-// A session is what one channel delivers.
-type session struct {
-	channel      *callChannel
-	acknowledger *acknowledger
-	// first are tasks from the queue, again those that came a second time; nil while the queue is paused.
-	first, again <-chan amqp.Delivery
-	// over is true when the deliveries have ended without being told to.
-	over   bool
-	closed <-chan *amqp.Error
-	// tasks are those whose messages are still to be acknowledged on the channel.
-	tasks sync.WaitGroup
-}
-
-func (c *consumer) newSession(channel *callChannel) *session {
-	s := &session{channel: channel, closed: channel.NotifyClose(make(chan *amqp.Error, 1))}
-	s.acknowledger = &acknowledger{
-		channel: channel,
-		runs:    c.runs,
-		most:    c.mostAcknowledgements(),
-		begin:   func() func() { return c.begin(s) },
-		failed: func(d received, err error) {
-			c.handler.logger(d).Warn("message could not be acknowledged, it will come again", "error", err)
-		},
-	}
-	return s
-}
-
-// mostAcknowledgements is how many may leave at once. While they wait RabbitMQ has handed out enough of the queue for all
-// tasks that can run, and it has half of what it may hand out to do meanwhile. Of the queue beside it hands out no more
-// than can run: a task from there may have to wait for acknowledgements.
-func (c *consumer) mostAcknowledgements() int {
-	if c.prefetch == 0 {
-		return maxAcknowledgements
-	}
-	return max(1, min(c.prefetch-cap(c.running), c.prefetch/2, maxAcknowledgements))
-}
-
-func (s *session) received(queue string, delivery amqp.Delivery) received {
-	d := receivedFrom(queue, delivery)
-	d.session = s
-	s.acknowledger.deliver(d)
-	return d
-}
-
 func (c *consumer) open() (*session, error) {
 	channel, err := c.conn.open(c.stopping)
 	if err != nil {
@@ -351,26 +307,6 @@ func (c *consumer) start(s *session, delivery amqp.Delivery, open bool, handle f
 	return true
 }
 
-// goFor runs what has to do with a message of a session in a goroutine of its own.
-func (c *consumer) goFor(s *session, f func()) {
-	s.tasks.Add(1)
-	c.tasks.Go(func() { // which leaves the worker to wait where a panic ends the process
-		defer s.tasks.Done()
-		f()
-	})
-}
-
-// begin notes that something has to do with a message of a session. The function that it returns must be called at the
-// end.
-func (c *consumer) begin(s *session) (end func()) {
-	s.tasks.Add(1)
-	c.tasks.Add(1)
-	return func() {
-		s.tasks.Done()
-		c.tasks.Done()
-	}
-}
-
 // hold deals with a message that comes again while its task still runs here, or after that has ended, and reports
 // whether the task is to run. It gives its place to other tasks while it waits, and where the task is not to run.
 func (c *consumer) hold(d received) bool {
@@ -399,26 +335,4 @@ func (c *consumer) isDone(d received) bool {
 	}
 	c.acknowledge(d)
 	return true
-}
-
-// errPaused ends a session.
-var errPaused = errors.New("queue is paused")
-
-var errCancelled = errors.New("rabbitmq ended the delivery, as it does when a queue is deleted")
-
-// failure returns why the deliveries ended.
-func (s *session) failure() error {
-	return failureOf(s.closed)
-}
-
-func failureOf(closed <-chan *amqp.Error) error {
-	select {
-	case err, open := <-closed:
-		if open && err != nil {
-			return err
-		}
-		return amqp.ErrClosed
-	default:
-		return errCancelled
-	}
 }

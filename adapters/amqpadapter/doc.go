@@ -29,8 +29,9 @@
 // Delivery is at least once. Publish returns when RabbitMQ has confirmed the task, and the task stays there until the
 // worker has processed it. Where a connection is lost in between, a task may be sent, or run, twice:
 //   - A task whose worker is lost, with its process or its connection, comes again. So may one that has ended in the
-//     last millisecond before: acknowledgements wait that long for each other, up to 32 of them, where PrefetchCount is
-//     above the worker's concurrency.
+//     last millisecond before: acknowledgements wait that long for each other, where PrefetchCount is above the worker's
+//     concurrency, or 0. So many wait as it is above, at most half of PrefetchCount, and 32. A task that was due may be
+//     delivered twice likewise.
 //   - A task that could not be processed to its end, because the result backend was down, say, is put back, and comes
 //     again after a pause (see WithBackoff). A task that fails has been processed: whether it is retried is Machinery's
 //     affair.
