@@ -3,7 +3,10 @@ package amqpadapter
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/socket"
 )
 
 // writeTimeout is how long the network may take no byte before the connection counts as lost.
@@ -16,17 +19,21 @@ const writeTimeout = 30 * time.Second
 // and by the acknowledgements of what RabbitMQ has handed out.
 type writeBuffer struct {
 	net.Conn
+	// alone says that no other write is to be expected before what is written now is answered: it leaves at once, for
+	// which no goroutine has to be woken.
+	alone atomic.Bool
 
 	mu      sync.Mutex
 	changed *sync.Cond
 	pending []byte
+	writing bool
 	failure error
 	closed  bool
 }
 
 // newWriteBuffer starts a goroutine that ends with the connection.
-func newWriteBuffer(conn net.Conn) net.Conn {
-	b := &writeBuffer{Conn: conn}
+func newWriteBuffer(conn net.Conn) *writeBuffer {
+	b := &writeBuffer{Conn: socket.New(conn)}
 	b.changed = sync.NewCond(&b.mu)
 	go b.drain()
 	return b
@@ -42,8 +49,14 @@ func (b *writeBuffer) Write(p []byte) (int, error) {
 	if b.closed {
 		return 0, net.ErrClosed
 	}
-	b.pending = append(b.pending, p...)
-	b.changed.Signal()
+	written := 0
+	if b.alone.Load() && !b.writing && len(b.pending) == 0 {
+		written = socket.WriteNow(b.Conn, p)
+	}
+	if written < len(p) {
+		b.pending = append(b.pending, p[written:]...)
+		b.changed.Signal()
+	}
 	return len(p), nil
 }
 
@@ -77,6 +90,7 @@ func (b *writeBuffer) drain() {
 func (b *writeBuffer) next(spare []byte) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.writing = false
 	for len(b.pending) == 0 {
 		if b.closed {
 			return nil
@@ -87,7 +101,7 @@ func (b *writeBuffer) next(spare []byte) []byte {
 		_ = b.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it fails, so does the write
 	}
 	batch := b.pending
-	b.pending = spare
+	b.pending, b.writing = spare, true
 	return batch
 }
 
