@@ -50,6 +50,8 @@ func newConfirmChannel(conn *publishConn, channel *amqp.Channel) *confirmChannel
 	}
 }
 
+func (c *confirmChannel) isOpen() bool { return c != nil && !c.channel.IsClosed() }
+
 // retire closes the channel when what is under way has ended, which it does with the connection at the latest.
 func (c *confirmChannel) retire() {
 	close(c.retired)

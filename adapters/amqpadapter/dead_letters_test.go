@@ -64,7 +64,7 @@ func TestDeadLettersKeepTheMessageAndTheReason(t *testing.T) {
 	t.Parallel()
 	cnf := rabbitMQ(t)
 	dead := newDeadLetters(t, cnf)
-	sent := task("add", "a", tasks.Arg{Type: "int64", Value: 7})
+	sent := task("add", "a", tasks.Arg{Type: "string", Value: `{"$envelope":1,"type":"orders.Order","data":{}}`})
 	sent.Headers = tasks.Headers{"tenant": "acme"}
 	began := time.Now().Add(-2 * time.Second) // AMQP keeps whole seconds
 	stopped(t, cnf, dead, sent)
@@ -74,7 +74,7 @@ func TestDeadLettersKeepTheMessageAndTheReason(t *testing.T) {
 		letter := letters[0]
 		require.Equal(t, "a", letter.Task.UUID)
 		require.Equal(t, "acme", letter.Attributes["tenant"])
-		require.Equal(t, "int64", letter.Attributes[amqpadapter.TypesHeader])
+		require.Equal(t, "orders.Order", letter.Attributes[amqpadapter.TypesHeader])
 		require.Contains(t, letter.Reason, amqpadapter.ErrTooManyAttempts.Error())
 		require.Contains(t, letter.Reason, "no state")
 		require.Equal(t, cnf.DefaultQueue, letter.Queue)

@@ -19,7 +19,7 @@ type publishConn struct {
 	// opening lets one goroutine at a time open the channel that all messages share: on one, RabbitMQ confirms many at
 	// once, which makes it the fastest way even for many goroutines.
 	opening mutex
-	confirm *confirmChannel
+	confirm atomic.Pointer[confirmChannel]
 
 	// declaring lets one goroutine at a time declare, on a channel of its own: what RabbitMQ refuses closes the
 	// channel.
@@ -43,6 +43,9 @@ func newPublishConn(connection *connection) *publishConn {
 	}()
 	return c
 }
+
+// isOpen reports whether there is a connection, and it is open as far as the client library knows.
+func (c *publishConn) isOpen() bool { return c != nil && !c.connection.IsClosed() }
 
 // whyLate adds to an error that came of waiting too long that RabbitMQ takes no messages at present.
 func (c *publishConn) whyLate(err error) error {
@@ -99,18 +102,21 @@ func (c *publishConn) forget() {
 
 // channel returns the open channel for publishing.
 func (c *publishConn) channel(ctx context.Context) (*confirmChannel, error) {
+	if open := c.confirm.Load(); open.isOpen() {
+		return open, nil
+	}
 	if err := c.opening.lock(ctx); err != nil {
 		return nil, err
 	}
-	if c.confirm != nil && !c.confirm.channel.IsClosed() {
+	if open := c.confirm.Load(); open.isOpen() {
 		defer c.opening.unlock()
-		return c.confirm, nil
+		return open, nil
 	}
 	var opened *confirmChannel
 	err := waitFor(ctx, func() (err error) {
 		defer c.opening.unlock()
 		if opened, err = c.open(); err == nil {
-			c.confirm = opened
+			c.confirm.Store(opened)
 		}
 		return err
 	})
@@ -126,8 +132,7 @@ func (c *publishConn) retire(ctx context.Context, old *confirmChannel) {
 		return
 	}
 	defer c.opening.unlock()
-	if c.confirm == old {
-		c.confirm = nil
+	if c.confirm.CompareAndSwap(old, nil) {
 		old.retire()
 	}
 }

@@ -33,7 +33,7 @@ func (p *publisher) publishMany(ctx context.Context, messages []message) []error
 // publishBatch also returns the error of those for which there is no time left, nil where there was enough.
 func (p *publisher) publishBatch(ctx context.Context, messages []message) (errs []error, late error) {
 	errs = p.sendBatch(ctx, messages)
-	bounded, cancel := context.WithTimeout(ctx, p.timeout)
+	bounded, cancel := p.deadlines.bound(ctx)
 	defer cancel()
 	for i, err := range errs {
 		if err == nil {
@@ -51,7 +51,7 @@ func (p *publisher) publishBatch(ctx context.Context, messages []message) (errs 
 
 // sendBatch tries each message once.
 func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
-	bounded, cancel := context.WithTimeout(ctx, p.timeout)
+	bounded, cancel := p.deadlines.bound(ctx)
 	defer cancel()
 	errs := make([]error, len(messages))
 	var awaiting sync.WaitGroup

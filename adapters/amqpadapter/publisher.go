@@ -17,12 +17,12 @@ import (
 // publisher sends messages over one connection, which it opens when it is needed, and again after it was lost. Each
 // message waits for its own confirmation, and any number of them do so at the same time.
 type publisher struct {
-	endpoint endpoint
-	timeout  time.Duration
+	endpoint  endpoint
+	deadlines deadlines
 
-	// connecting guards conn and opened.
+	// connecting is held by who changes conn and opened.
 	connecting mutex
-	conn       *publishConn
+	conn       atomic.Pointer[publishConn]
 	opened     bool
 	// closed ends, by end, when the publisher is closed.
 	closed context.Context
@@ -33,7 +33,9 @@ type publisher struct {
 
 func newPublisher(e endpoint, timeout time.Duration) *publisher {
 	closed, end := context.WithCancelCause(context.Background())
-	return &publisher{endpoint: e, timeout: timeout, connecting: newMutex(), closed: closed, end: end}
+	return &publisher{
+		endpoint: e, deadlines: deadlines{timeout: timeout}, connecting: newMutex(), closed: closed, end: end,
+	}
 }
 
 // publish returns when RabbitMQ has confirmed the message. Where there is no connection or it is lost meanwhile, or
@@ -41,14 +43,14 @@ func newPublisher(e endpoint, timeout time.Duration) *publisher {
 // are ErrUnroutable, ErrNotConfirmed, ErrTooLarge, ErrClosed, those of ctx, and RabbitMQ's own where it refuses a
 // connection or a declaration.
 func (p *publisher) publish(ctx context.Context, m message) error {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	ctx, cancel := p.deadlines.bound(ctx)
 	defer cancel()
 	return p.publishWhile(ctx, m, timeMayCure)
 }
 
 // publishUnlessNacked does the same, and returns at once when RabbitMQ refuses the message.
 func (p *publisher) publishUnlessNacked(ctx context.Context, m message) error {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	ctx, cancel := p.deadlines.bound(ctx)
 	defer cancel()
 	return p.publishWhile(ctx, m, isLost)
 }
@@ -130,6 +132,12 @@ func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 // connect returns the connection, opened where that is needed. Where it was open before, any error is marked as lost:
 // the server may come back. A publisher that is closed does not wait for the server.
 func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if conn := p.conn.Load(); conn.isOpen() {
+		return conn, nil // as for most messages, of which none waits for another then
+	}
 	if err := p.connecting.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -137,8 +145,8 @@ func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
 	if p.closed.Err() != nil {
 		return nil, ErrClosed
 	}
-	if p.conn != nil && !p.conn.connection.IsClosed() {
-		return p.conn, nil
+	if conn := p.conn.Load(); conn.isOpen() {
+		return conn, nil
 	}
 	connection, err := p.dial(ctx)
 	if err != nil && p.opened {
@@ -147,8 +155,10 @@ func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.conn, p.opened = newPublishConn(connection), true
-	return p.conn, nil
+	conn := newPublishConn(connection)
+	p.conn.Store(conn)
+	p.opened = true
+	return conn, nil
 }
 
 // dial ends when the publisher is closed.
@@ -181,11 +191,15 @@ func (p *publisher) closeIdle() {
 		return // whoever connects will use it
 	}
 	defer p.connecting.unlock()
-	if p.conn == nil || p.busy.Load() > 0 {
+	conn := p.conn.Swap(nil) // who uses it from now on waits for connecting
+	if conn == nil {
 		return
 	}
-	_ = p.conn.connection.hangUp(context.Background())
-	p.conn = nil
+	if p.busy.Load() > 0 {
+		p.conn.Store(conn)
+		return
+	}
+	_ = conn.connection.hangUp(context.Background())
 }
 
 // close closes the connection for good. Messages under way fail.
@@ -193,12 +207,11 @@ func (p *publisher) close() error {
 	p.end(ErrClosed)
 	_ = p.connecting.lock(context.Background())
 	defer p.connecting.unlock()
-	if p.conn == nil {
+	conn := p.conn.Swap(nil)
+	if conn == nil {
 		return nil
 	}
-	err := p.conn.connection.hangUp(context.Background())
-	p.conn = nil
-	return err
+	return conn.connection.hangUp(context.Background())
 }
 
 // lost marks an error that another connection may mend.

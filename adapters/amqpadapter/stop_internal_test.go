@@ -134,7 +134,7 @@ func TestCloseEndsConnecting(t *testing.T) {
 func newFaked(t *testing.T, fake *fakeRabbitMQ, opts ...BrokerOption) *broker {
 	b := NewBroker(newInternalConfig(), opts...).(*broker)
 	b.consumers.connection = fake.connect(t)
-	b.publisher.conn = newPublishConn(fake.connect(t))
+	b.publisher.conn.Store(newPublishConn(fake.connect(t)))
 	return b
 }
 
