@@ -16,6 +16,7 @@ import (
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/adaptertest"
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/delivery"
 )
 
 // quickly makes attempts follow each other at once.
@@ -202,7 +203,7 @@ func TestTaskThatKillsWorkersEndsInTheDeadLetters(t *testing.T) {
 	release()
 	d, _, err := dial(t, cnf.Broker).Get(cnf.DefaultQueue+".dead", true)
 	require.NoError(t, err)
-	require.Equal(t, "poison", d.CorrelationId)
+	require.Equal(t, "poison", uuidOf(t, d))
 	require.Contains(t, d.Headers[amqpadapter.DeathReasonHeader], amqpadapter.ErrTooManyAttempts.Error())
 	// Once from the queue and four times from the one beside it, and the worker that finds it dead.
 	require.GreaterOrEqual(t, kills, 5)
@@ -244,7 +245,7 @@ func TestTaskStaysWithItsWorkerWhenTheQueueBesideIsDeleted(t *testing.T) {
 	for i := range 8 {
 		publish(t, broker, task("add", fmt.Sprint(i)))
 	}
-	require.NotEqual(t, "a", adaptertest.Await(t, others).CorrelationId)
+	require.NotEqual(t, "a", uuidOf(t, adaptertest.Await(t, others)))
 }
 
 // Each channel is handed out as many tasks as the prefetch count says, and the tasks of those before it still run.
@@ -303,4 +304,11 @@ func TestMessageOfAForeignClientRuns(t *testing.T) {
 		Body:    []byte(`{"Name":"add","UUID":"b","Args":[{"Type":"int64","Value":1}]}`),
 	}))
 	seen.Await(t, "a", "b")
+}
+
+func uuidOf(t *testing.T, d amqp.Delivery) string {
+	t.Helper()
+	s, err := delivery.Decode(d.Body)
+	require.NoError(t, err)
+	return s.UUID
 }

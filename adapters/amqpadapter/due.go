@@ -207,7 +207,7 @@ func (f *forwarder) deliver(ctx context.Context, d amqp.Delivery) error {
 func (f *forwarder) postpone(ctx context.Context, d amqp.Delivery, why error) error {
 	tries := countIn(d.Headers, delayTriesHeader) + 1
 	if tries == 1 {
-		f.logger.Warn("task that is due cannot be delivered, trying again", "uuid", d.CorrelationId, "task", d.Type,
+		f.logger.Warn("task that is due cannot be delivered, trying again", "uuid", uuidOf(d), "task", d.Type,
 			"routing-key", d.RoutingKey, "error", why)
 	}
 	m := message{routingKey: d.RoutingKey, Publishing: republished(d)}
@@ -220,4 +220,13 @@ func (f *forwarder) postpone(ctx context.Context, d amqp.Delivery, why error) er
 		f.topology.delayToExchange(&m, by)
 	}
 	return f.publisher.publish(ctx, m)
+}
+
+// uuidOf returns the UUID of the task in a message, or nothing where there is no task in it.
+func uuidOf(d amqp.Delivery) string {
+	signature, err := delivery.Decode(d.Body)
+	if err != nil {
+		return ""
+	}
+	return signature.UUID
 }

@@ -193,7 +193,11 @@ func TestPoisonEndsInTheDeadLettersAndNothingElse(t *testing.T) {
 			if !ok {
 				return len(dead) >= poison
 			}
-			dead[d.CorrelationId] = true
+			id := d.CorrelationId // of the garbage
+			if id == "" {
+				id = uuidOf(t, d)
+			}
+			dead[id] = true
 		}
 	}), "only %d of %d poisons are in the dead letters", len(dead), poison)
 	c.awaits(t, p.ids)

@@ -1,6 +1,7 @@
 package amqp_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -134,6 +135,14 @@ func TestCallbackThatIsTooLargeForRabbitMQLeavesItsBeginningInTheDeadLetters(t *
 	require.Equal(t, 1, many)
 }
 
+// uuidOf returns the UUID of the task in a message.
+func uuidOf(t *testing.T, d amqp.Delivery) string {
+	t.Helper()
+	var s tasks.Signature
+	require.NoError(t, json.Unmarshal(d.Body, &s))
+	return s.UUID
+}
+
 // distinct takes all messages out of a queue until there are so many different ones, and returns how many there were.
 func (s *site) distinct(t *testing.T, many int) int {
 	t.Helper()
@@ -143,7 +152,7 @@ func (s *site) distinct(t *testing.T, many int) int {
 	for len(seen) < many {
 		select {
 		case d := <-deliveries:
-			seen[d.CorrelationId] = true
+			seen[uuidOf(t, d)] = true
 		case <-time.After(time.Minute):
 			return len(seen)
 		}
