@@ -1,0 +1,47 @@
+package amqpadapter
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWriteBufferKeepsTheOrderOfWhatIsWrittenAtOnceAndLater(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	near, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	far, err := listener.Accept()
+	require.NoError(t, err)
+	defer func() { _ = far.Close() }()
+
+	buffer := newWriteBuffer(near)
+	var sent bytes.Buffer
+	write := func(i int) {
+		buffer.alone.Store(i%3 != 0)
+		part := bytes.Repeat([]byte{byte(i)}, 1+i*37%5000)
+		sent.Write(part)
+		n, err := buffer.Write(part)
+		require.NoError(t, err)
+		require.Equal(t, len(part), n)
+	}
+	const writes = 8000
+	for i := range writes / 2 { // more than the socket takes: nobody reads yet
+		write(i)
+	}
+	received := make(chan []byte, 1)
+	go func() {
+		all, _ := io.ReadAll(far)
+		received <- all
+	}()
+	for i := range writes / 2 {
+		write(i)
+	}
+	require.NoError(t, buffer.Close())
+	require.True(t, bytes.Equal(sent.Bytes(), <-received), "what arrives is what was written")
+}
