@@ -50,6 +50,7 @@ func newConfirmChannel(conn *publishConn, channel *amqp.Channel) *confirmChannel
 	}
 }
 
+// isOpen reports whether there is a channel, and it is open as far as the client library knows.
 func (c *confirmChannel) isOpen() bool { return c != nil && !c.channel.IsClosed() }
 
 // retire closes the channel when what is under way has ended, which it does with the connection at the latest.

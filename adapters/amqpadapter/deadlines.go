@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// deadlines bound calls by a timeout. Those that begin at about the same time share a context, whose timer would be a
-// part of what a message costs that shows.
+// deadlines bound calls by a timeout. Calls that begin at about the same time share one context: a timer for each of
+// them would be several microseconds of what a message costs.
 type deadlines struct {
 	timeout time.Duration
 
 	mu     sync.Mutex
 	shared context.Context
-	renew  time.Time
+	renew  time.Time // when another one is made
 }
 
 // bound returns a context that ends with parent, and when the timeout is over, or a sixteenth of it later. It has the

@@ -71,8 +71,8 @@ var (
 // and StartConsuming return ErrConfig.
 type BrokerOption func(*settings)
 
-// WithPublishTimeout bounds how long Publish waits for RabbitMQ, all repetitions together (default 30 s). A context
-// with an earlier deadline bounds it more.
+// WithPublishTimeout bounds how long Publish waits for RabbitMQ, all repetitions together (default 30 s; it may take a
+// sixteenth longer). A context with an earlier deadline bounds it more.
 func WithPublishTimeout(d time.Duration) BrokerOption {
 	return withTimeout("WithPublishTimeout", d, func(s *settings) *time.Duration { return &s.publishTimeout })
 }

@@ -136,7 +136,7 @@ func (p *publisher) connect(ctx context.Context) (*publishConn, error) {
 		return nil, context.Cause(ctx)
 	}
 	if conn := p.conn.Load(); conn.isOpen() {
-		return conn, nil // as for most messages, of which none waits for another then
+		return conn, nil // without the lock: most messages find it open
 	}
 	if err := p.connecting.lock(ctx); err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (p *publisher) closeIdle() {
 		return // whoever connects will use it
 	}
 	defer p.connecting.unlock()
-	conn := p.conn.Swap(nil) // who uses it from now on waits for connecting
+	conn := p.conn.Swap(nil) // a message that begins now waits for the lock
 	if conn == nil {
 		return
 	}
