@@ -27,14 +27,14 @@ func (d *deadlines) bound(parent context.Context) (context.Context, context.Canc
 	if now := time.Now(); d.shared == nil || now.After(d.renew) {
 		sharing := d.timeout / 16
 		d.renew = now.Add(sharing)
-		d.shared = endsAfter(d.timeout + sharing)
+		d.shared = endsAt(now.Add(d.timeout).Add(sharing)) // their sum may be too large for a Duration
 	}
 	return d.shared, func() {}
 }
 
-// endsAfter returns a context that nobody has to cancel.
-func endsAfter(timeout time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+// endsAt returns a context that nobody has to cancel.
+func endsAt(deadline time.Time) context.Context {
+	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	context.AfterFunc(ctx, cancel)
 	return ctx
 }

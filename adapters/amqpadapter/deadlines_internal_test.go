@@ -2,6 +2,7 @@ package amqpadapter
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,4 +40,12 @@ func TestDeadlinesEndACallWithItsContext(t *testing.T) {
 	defer cancel()
 	end()
 	require.ErrorIs(t, ctx.Err(), context.Canceled)
+}
+
+func TestDeadlinesMayBeOutOfReach(t *testing.T) {
+	t.Parallel()
+	deadlines := deadlines{timeout: math.MaxInt64}
+	ctx, cancel := deadlines.bound(context.Background())
+	defer cancel()
+	require.NoError(t, ctx.Err())
 }
