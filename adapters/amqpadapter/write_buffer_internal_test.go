@@ -9,17 +9,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWriteBufferKeepsTheOrderOfWhatIsWrittenAtOnceAndLater(t *testing.T) {
-	t.Parallel()
+// connectTCP returns both ends of a connection.
+func connectTCP(t *testing.T) (near, far net.Conn) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = listener.Close() }()
-	near, err := net.Dial("tcp", listener.Addr().String())
+	near, err = net.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
-	far, err := listener.Accept()
+	far, err = listener.Accept()
 	require.NoError(t, err)
-	defer func() { _ = far.Close() }()
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	return near, far
+}
 
+func TestWriteBufferKeepsTheOrderOfWhatIsWrittenAtOnceAndLater(t *testing.T) {
+	t.Parallel()
+	near, far := connectTCP(t)
 	buffer := newWriteBuffer(near)
 	var sent bytes.Buffer
 	write := func(i int) {
