@@ -20,6 +20,8 @@ func TestDeadlinesEndNoCallBeforeItsTimeoutAndNoneMuchLater(t *testing.T) {
 			deadline, ok := ctx.Deadline()
 			require.True(t, ok)
 			require.WithinRange(t, deadline, begun.Add(16*time.Second), begun.Add(17*time.Second))
+			again, _ := deadlines.bound(context.Background())
+			require.True(t, ctx == again, "calls that begin at the same time share one")
 			cancel()
 			require.NoError(t, ctx.Err(), "others may share it")
 			time.Sleep(300 * time.Millisecond) // of the bubble's clock

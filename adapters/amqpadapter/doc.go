@@ -141,11 +141,10 @@
 //
 // A message has its task's headers as AMQP headers, and where there are envelopes among its arguments TypesHeader and
 // FormatHeader besides, so that operators can tell without opening the body what it carries, and bind queues to it. Its
-// type is the name of the task, its timestamp when it was published, its message id another one each time that it is
+// type is the name of the task, its timestamp when it was sent, its message id another one each time that it is
 // published. Workers read only the last two, by which they know a message that comes again after its task has run.
 // DeliveriesHeader and UnregisteredHeader count, in messages that were put back: headers in the body of a task never set
-// them. The UUID is in the body alone: properties of more than 64 bytes cost RabbitMQ up to a tenth of the messages that
-// it takes.
+// them. The UUID is in the body alone: as a property it would cost RabbitMQ some of the messages that it takes.
 //
 // # Looking into queues
 //

@@ -71,7 +71,9 @@ type forwarder struct {
 	runs      *runs
 	outage    *delivery.Outage
 	logger    *slog.Logger
-	stopping  context.Context
+	// maxMessage bounds the messages whose tasks are named in the log.
+	maxMessage int
+	stopping   context.Context
 	// stopTimeout bounds what is under way when the worker is to stop.
 	stopTimeout time.Duration
 	under       sync.WaitGroup
@@ -86,6 +88,7 @@ func newForwarder(b *broker, stopping context.Context) *forwarder {
 		runs:        b.runs,
 		outage:      b.outage,
 		logger:      b.logger,
+		maxMessage:  b.maxMessage,
 		stopping:    stopping,
 		stopTimeout: b.stopTimeout,
 	}
@@ -207,7 +210,7 @@ func (f *forwarder) deliver(ctx context.Context, d amqp.Delivery) error {
 func (f *forwarder) postpone(ctx context.Context, d amqp.Delivery, why error) error {
 	tries := countIn(d.Headers, delayTriesHeader) + 1
 	if tries == 1 {
-		f.logger.Warn("task that is due cannot be delivered, trying again", "uuid", uuidOf(d), "task", d.Type,
+		naming(f.logger, d, f.maxMessage).Warn("task that is due cannot be delivered, trying again",
 			"routing-key", d.RoutingKey, "error", why)
 	}
 	m := message{routingKey: d.RoutingKey, Publishing: republished(d)}
@@ -220,13 +223,4 @@ func (f *forwarder) postpone(ctx context.Context, d amqp.Delivery, why error) er
 		f.topology.delayToExchange(&m, by)
 	}
 	return f.publisher.publish(ctx, m)
-}
-
-// uuidOf returns the UUID of the task in a message, or nothing where there is no task in it.
-func uuidOf(d amqp.Delivery) string {
-	signature, err := delivery.Decode(d.Body)
-	if err != nil {
-		return ""
-	}
-	return signature.UUID
 }

@@ -162,8 +162,12 @@ func (h *handler) requeueUnregistered(d received, s *tasks.Signature, deliveries
 
 // logger returns one whose records name a message.
 func (h *handler) logger(d received) *slog.Logger {
-	logger := h.log.With("queue", h.queue)
-	s, err := h.decode(d)
+	return naming(h.log.With("queue", h.queue), d.Delivery, h.maxMessage)
+}
+
+// naming returns a logger that names the task in a message, where there is one.
+func naming(logger *slog.Logger, d amqp.Delivery, maxMessage int) *slog.Logger {
+	s, err := delivery.DecodeWithin(d.Body, maxMessage)
 	if err != nil {
 		return logger
 	}

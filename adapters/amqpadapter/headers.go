@@ -51,8 +51,14 @@ func headersOf(s *tasks.Signature) (amqp.Table, error) {
 // addArgumentHeaders adds those that say what the arguments of a task are, where there are envelopes among them. For
 // others RabbitMQ is spared the headers, which are a twentieth of what it computes for a message.
 func addArgumentHeaders(headers amqp.Table, s *tasks.Signature) {
-	if types, hasEnvelopes := typesOf(s.Args); hasEnvelopes {
-		headers[TypesHeader], headers[FormatHeader] = types, "1"
+	types := make([]string, len(s.Args))
+	hasEnvelopes := false
+	for i, arg := range s.Args {
+		name, isEnvelope := typeOf(arg)
+		types[i], hasEnvelopes = name, hasEnvelopes || isEnvelope
+	}
+	if hasEnvelopes {
+		headers[TypesHeader], headers[FormatHeader] = cut(strings.Join(types, ","), maxTypes), "1"
 	}
 }
 
@@ -116,36 +122,7 @@ func headerValue(value any) any {
 	}
 }
 
-// typesOf names what the arguments are, for people and for bindings: nobody relies on it.
-func typesOf(args []tasks.Arg) (types string, hasEnvelopes bool) {
-	if len(args) == 1 {
-		name, isEnvelope := typeOf(args[0])
-		return cut(name, maxTypes), isEnvelope
-	}
-	var list strings.Builder
-	for i, arg := range args {
-		name, isEnvelope := typeOf(arg)
-		hasEnvelopes = hasEnvelopes || isEnvelope
-		if i > 0 {
-			list.WriteByte(',')
-		}
-		list.WriteString(name)
-		if list.Len() > maxTypes {
-			return cut(list.String(), maxTypes), hasEnvelopes || anyEnvelope(args[i+1:])
-		}
-	}
-	return list.String(), hasEnvelopes
-}
-
-func anyEnvelope(args []tasks.Arg) bool {
-	for _, arg := range args {
-		if _, isEnvelope := typeOf(arg); isEnvelope {
-			return true
-		}
-	}
-	return false
-}
-
+// typeOf names what an argument is, for people and for bindings: nobody relies on it.
 func typeOf(arg tasks.Arg) (name string, isEnvelope bool) {
 	text, ok := arg.Value.(string)
 	if !ok || !envelope.Is(text) {

@@ -26,7 +26,7 @@ type writeBuffer struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	pending []byte
-	writing bool
+	writing bool // what was pending
 	failure error
 	closed  bool
 }

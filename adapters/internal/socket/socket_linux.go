@@ -22,7 +22,8 @@ type conn struct {
 	write, tryOnce func(fd uintptr) (ended bool)
 }
 
-// New returns c, which reads and writes as this package's documentation says. Its errors are those of c.
+// New returns c, which reads and writes as this package's documentation says. Its errors are those of c, but that they
+// name the network of its address, such as tcp for tcp4.
 func New(c net.Conn) net.Conn {
 	ofSystem, ok := c.(syscall.Conn)
 	if !ok {
@@ -129,7 +130,6 @@ func (t *transfer) read(fd uintptr) (ended bool) {
 		switch t.errno {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			t.errno = 0
 			return false
 		default:
 			return true
