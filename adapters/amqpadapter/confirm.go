@@ -92,7 +92,6 @@ func (c *confirmChannel) send(ctx context.Context, m message) (sentMessage, erro
 		return sentMessage{}, context.Cause(ctx)
 	}
 	m.MessageId = c.ids.next()
-	c.conn.connection.socket.alone.Store(len(c.slots) == 1)
 	confirmation, err := c.channel.PublishWithDeferredConfirm(m.exchange, m.routingKey, true, false, m.Publishing)
 	if err != nil {
 		<-c.slots

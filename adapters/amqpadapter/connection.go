@@ -38,7 +38,7 @@ func endpointOf(cnf *config.Config) endpoint {
 // A connection is one of the client library, and what it runs on.
 type connection struct {
 	*amqp.Connection
-	socket *writeBuffer
+	socket net.Conn
 }
 
 // hangUp closes the connection. It waits for an answer until ctx ends, and not for long: the library's own deadline moves
@@ -82,7 +82,7 @@ func (e endpoint) dialOne(ctx context.Context, address, name string) (*connectio
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	var socket *writeBuffer
+	var socket net.Conn
 	stopWatching := func() (inTime bool) { return true }
 	opened, err := amqp.DialConfig(address, e.config(name, func(network, address string) (net.Conn, error) {
 		raw, err := new(net.Dialer).DialContext(ctx, network, address)

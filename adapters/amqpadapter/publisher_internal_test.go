@@ -35,20 +35,6 @@ func TestClosedPublisherConnectsNoMore(t *testing.T) {
 	})
 }
 
-func TestOnlyAMessageWithNoOtherUnderWayLeavesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		conn := newPublishConn((&fakeRabbitMQ{}).connect(t)) // which confirms nothing
-		defer func() { _ = conn.connection.Close() }()
-		channel, err := conn.channel(t.Context())
-		require.NoError(t, err)
-		for _, alone := range []bool{true, false, false} {
-			_, err := channel.send(t.Context(), message{})
-			require.NoError(t, err)
-			require.Equal(t, alone, conn.connection.socket.alone.Load())
-		}
-	})
-}
-
 func TestMessageIDsOfAChannelDifferAndThoseOfChannelsBeginElsewhere(t *testing.T) {
 	t.Parallel()
 	ids := newMessageIDs()

@@ -3,7 +3,6 @@ package amqpadapter
 import (
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/socket"
@@ -19,20 +18,16 @@ const writeTimeout = 30 * time.Second
 // and by the acknowledgements of what RabbitMQ has handed out.
 type writeBuffer struct {
 	net.Conn
-	// alone says that no other write is to be expected before what is written now is answered: it leaves at once, for
-	// which no goroutine has to be woken.
-	alone atomic.Bool
 
 	mu      sync.Mutex
 	changed *sync.Cond
 	pending []byte
-	writing bool // what was pending
 	failure error
 	closed  bool
 }
 
 // newWriteBuffer starts a goroutine that ends with the connection.
-func newWriteBuffer(conn net.Conn) *writeBuffer {
+func newWriteBuffer(conn net.Conn) net.Conn {
 	b := &writeBuffer{Conn: socket.New(conn)}
 	b.changed = sync.NewCond(&b.mu)
 	go b.drain()
@@ -49,14 +44,8 @@ func (b *writeBuffer) Write(p []byte) (int, error) {
 	if b.closed {
 		return 0, net.ErrClosed
 	}
-	written := 0
-	if b.alone.Load() && !b.writing && len(b.pending) == 0 {
-		written = socket.WriteNow(b.Conn, p)
-	}
-	if written < len(p) {
-		b.pending = append(b.pending, p[written:]...)
-		b.changed.Signal()
-	}
+	b.pending = append(b.pending, p...)
+	b.changed.Signal()
 	return len(p), nil
 }
 
@@ -90,7 +79,6 @@ func (b *writeBuffer) drain() {
 func (b *writeBuffer) next(spare []byte) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.writing = false
 	for len(b.pending) == 0 {
 		if b.closed {
 			return nil
@@ -101,7 +89,7 @@ func (b *writeBuffer) next(spare []byte) []byte {
 		_ = b.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it fails, so does the write
 	}
 	batch := b.pending
-	b.pending, b.writing = spare, true
+	b.pending = spare
 	return batch
 }
 

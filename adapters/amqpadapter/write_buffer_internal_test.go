@@ -23,13 +23,12 @@ func connectTCP(t *testing.T) (near, far net.Conn) {
 	return near, far
 }
 
-func TestWriteBufferKeepsTheOrderOfWhatIsWrittenAtOnceAndLater(t *testing.T) {
+func TestWriteBufferKeepsTheOrderOfWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	near, far := connectTCP(t)
 	buffer := newWriteBuffer(near)
 	var sent bytes.Buffer
 	write := func(i int) {
-		buffer.alone.Store(i%3 != 0)
 		part := bytes.Repeat([]byte{byte(i)}, 1+i*37%5000)
 		sent.Write(part)
 		n, err := buffer.Write(part)

@@ -16,10 +16,9 @@ const maxCall = 64 << 10
 // conn is a connection of the operating system.
 type conn struct {
 	net.Conn
-	raw            syscall.RawConn
-	input, output  transfer
-	read           func(fd uintptr) (ended bool)
-	write, tryOnce func(fd uintptr) (ended bool)
+	raw           syscall.RawConn
+	input, output transfer
+	read, write   func(fd uintptr) (ended bool)
 }
 
 // New returns c, which reads and writes as this package's documentation says. Its errors are those of c, but that they
@@ -37,10 +36,6 @@ func New(c net.Conn) net.Conn {
 	// Made for each call, they would be allocated for each.
 	w.read = w.input.read
 	w.write = w.output.write
-	w.tryOnce = func(fd uintptr) bool {
-		w.output.write(fd)
-		return true
-	}
 	return w
 }
 
@@ -71,14 +66,6 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (c *conn) writeNow(p []byte) int {
-	if !c.output.tryBegin(p) {
-		return 0
-	}
-	n, _ := c.output.end(c.raw.Write(c.tryOnce))
-	return n
-}
-
 // failure returns an error as package net does.
 func (c *conn) failure(op string, err error) error {
 	failure := &net.OpError{
@@ -101,15 +88,6 @@ type transfer struct {
 func (t *transfer) begin(p []byte) {
 	t.held.Lock()
 	t.p = p
-}
-
-// tryBegin reports whether it has begun: not where another one has not ended.
-func (t *transfer) tryBegin(p []byte) bool {
-	if !t.held.TryLock() {
-		return false
-	}
-	t.p = p
-	return true
 }
 
 // end returns what came of the transfer, of which err is what ended the wait for the socket.

@@ -73,45 +73,10 @@ func TestWriteTellsHowMuchHasLeftWhenItsTimeIsUp(t *testing.T) {
 	requireSame(t, p[1:outcome.n], rest)
 }
 
-func TestWriteNowTellsHowMuchHasLeftWithoutAWait(t *testing.T) {
-	ours, theirs := connect(t, "tcp")
-	conn, p := socket.New(ours), randomBytes(tooMuch)
-	n := socket.WriteNow(conn, p)
-	require.Positive(t, n)
-	require.Less(t, n, len(p))
-	require.NoError(t, ours.Close())
-	got, err := io.ReadAll(theirs)
-	require.NoError(t, err)
-	requireSame(t, p[:n], got)
-}
-
-func TestWriteNowWritesNothingIntoAWrite(t *testing.T) {
-	ours, theirs := connect(t, "tcp")
-	conn := socket.New(ours)
-	ended := beginWrite(t, conn, theirs, make([]byte, tooMuch))
-	require.Zero(t, socket.WriteNow(conn, []byte("other")))
-	require.NoError(t, ours.Close())
-	require.ErrorIs(t, (<-ended).err, net.ErrClosed)
-}
-
-func TestWriteNowLeavesErrorsToTheNextWrite(t *testing.T) {
-	ours, _ := connect(t, "tcp")
-	conn := socket.New(ours)
-	require.NoError(t, conn.SetWriteDeadline(time.Now().Add(-time.Second)))
-	require.Zero(t, socket.WriteNow(conn, []byte("late")))
-	require.NoError(t, conn.SetWriteDeadline(time.Time{}))
-	require.Equal(t, 2, socket.WriteNow(conn, []byte("ok")))
-	require.NoError(t, conn.Close())
-	require.Zero(t, socket.WriteNow(conn, []byte("late")))
-	_, err := conn.Write([]byte("late"))
-	require.ErrorIs(t, err, net.ErrClosed)
-}
-
-func TestWriteNowWritesNothingToOtherConnections(t *testing.T) {
+func TestOtherConnectionsAreLeftAsTheyAre(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer func() { _, _ = ours.Close(), theirs.Close() }()
 	require.Same(t, ours, socket.New(ours))
-	require.Zero(t, socket.WriteNow(ours, []byte("none")))
 }
 
 func TestErrorsAreThoseOfPackageNet(t *testing.T) {

@@ -8,14 +8,3 @@
 // This is so on Linux, for connections of the operating system. Others are left as they are. The race detector does not
 // see that one end of a connection has waited for the other.
 package socket
-
-import "net"
-
-// WriteNow writes what the operating system takes without a wait, and returns how many bytes of p that is: none while
-// a Write goes on, and none where conn is not one that New has changed. Errors are those of the next Write.
-func WriteNow(conn net.Conn, p []byte) int {
-	if c, ok := conn.(interface{ writeNow(p []byte) int }); ok {
-		return c.writeNow(p)
-	}
-	return 0
-}
