@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -55,11 +56,9 @@ func publish(b testing.TB, broker brokersiface.Broker, s *tasks.Signature) {
 	}
 }
 
-var amqpBenchmarks = map[string]func(*testing.B, brokersiface.Broker){
-	"send/senders=1":  func(b *testing.B, broker brokersiface.Broker) { benchmarkSend(b, broker, 1) },
-	"send/senders=16": func(b *testing.B, broker brokersiface.Broker) { benchmarkSend(b, broker, 16) },
-	"done":            benchmarkDone,
-	"sent-and-done":   benchmarkSentAndDone,
+var amqpWork = map[string]func(*testing.B, brokersiface.Broker){
+	"done":          benchmarkDone,
+	"sent-and-done": benchmarkSentAndDone,
 }
 
 func BenchmarkRabbitMQBroker(b *testing.B) {
@@ -68,9 +67,12 @@ func BenchmarkRabbitMQBroker(b *testing.B) {
 		b.Run(amqpName(op, queue, broker), func(b *testing.B) { benchmark(b, newAMQPBroker(b, queue, broker)) })
 	}
 	for _, queue := range amqpQueues {
-		for op, benchmark := range amqpBenchmarks {
-			for _, broker := range amqpBrokers { // one right after the other: the machine may be busier later
-				run(op, queue, broker, benchmark)
+		for _, send := range amqpSends {
+			b.Run(send.name(queue), func(b *testing.B) { benchmarkSends(b, queue, int(send)) })
+		}
+		for op, benchmark := range amqpWork {
+			for _, i := range rand.Perm(len(amqpBrokers)) { // one right after the other: the machine may be busier later
+				run(op, queue, amqpBrokers[i], benchmark)
 			}
 		}
 		run("many", queue, "amqpadapter", benchmarkMany)
@@ -93,18 +95,12 @@ func benchmarkMany(b *testing.B, broker brokersiface.Broker) {
 	}
 }
 
-func benchmarkSend(b *testing.B, broker brokersiface.Broker, senders int) {
-	publish(b, broker, task()) // connects
-	b.ResetTimer()
-	sendShares(b, broker, senders)
-}
-
-// sendShares sends b.N tasks, in equal shares.
-func sendShares(b *testing.B, broker brokersiface.Broker, senders int) {
+// sendShares sends tasks, in equal shares.
+func sendShares(b *testing.B, broker brokersiface.Broker, senders, tasks int) {
 	var sending sync.WaitGroup
 	for sender := range senders {
 		sending.Go(func() {
-			for i := sender; i < b.N; i += senders {
+			for i := sender; i < tasks; i += senders {
 				publish(b, broker, task())
 			}
 		})
@@ -130,7 +126,7 @@ func consume(b *testing.B, broker brokersiface.Broker, done func()) {
 func benchmarkDone(b *testing.B, broker brokersiface.Broker) {
 	var running sync.WaitGroup
 	running.Add(b.N)
-	sendShares(b, broker, workers)
+	sendShares(b, broker, workers, b.N)
 	b.ResetTimer()
 	consume(b, broker, running.Done)
 	running.Wait()
@@ -146,7 +142,7 @@ func benchmarkSentAndDone(b *testing.B, broker brokersiface.Broker) {
 
 	running.Add(b.N)
 	b.ResetTimer()
-	sendShares(b, broker, workers)
+	sendShares(b, broker, workers, b.N)
 	running.Wait()
 	b.StopTimer()
 }
