@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,6 +22,20 @@ func connectTCP(t *testing.T) (near, far net.Conn) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
 	return near, far
+}
+
+func TestWriteBufferFailsWithTheErrorOfAnEarlierWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		require.NoError(t, far.Close())
+		buffer := newWriteBuffer(near)
+		_, err := buffer.Write([]byte("first"))
+		require.NoError(t, err, "it does not wait for the network")
+		synctest.Wait()
+		n, err := buffer.Write([]byte("second"))
+		require.ErrorIs(t, err, io.ErrClosedPipe)
+		require.Zero(t, n)
+	})
 }
 
 func TestWriteBufferKeepsTheOrderOfWhatIsWritten(t *testing.T) {

@@ -17,9 +17,6 @@ const (
 	tasksOfOne, fewestTasks = 25, 100
 )
 
-// A turn is what one task of a broker's turn took, in seconds.
-type turn struct{ took, computed float64 }
-
 // benchmarkSends has brokers of both kinds send by turns, in another order in each of b.N rounds: what RabbitMQ takes to
 // confirm a task changes within seconds by more than the difference between the brokers.
 func benchmarkSends(b *testing.B, queue string, senders int) {
@@ -33,31 +30,19 @@ func benchmarkSends(b *testing.B, queue string, senders int) {
 		publish(b, broker, task()) // connects
 		all = append(all, sender{kind, broker})
 	}
-	turns := make(map[string][]turn)
+	took, computed := make(map[string][]float64), make(map[string][]float64) // for a task in each turn, in seconds
+	tasks := max(fewestTasks, senders*tasksOfOne)
 	for range b.N {
 		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		for _, s := range all {
-			turns[s.kind] = append(turns[s.kind], takeTurn(b, s.broker, senders))
+			begin, beginCPU := time.Now(), ownCPU(b)
+			sendShares(b, s.broker, senders, tasks)
+			took[s.kind] = append(took[s.kind], time.Since(begin).Seconds()/float64(tasks))
+			computed[s.kind] = append(computed[s.kind], (ownCPU(b)-beginCPU).Seconds()/float64(tasks))
 		}
 	}
 	for _, kind := range amqpBrokers {
-		b.ReportMetric(medianOf(turns[kind], func(t turn) float64 { return t.took }), sendUnit(kind))
-		b.ReportMetric(medianOf(turns[kind], func(t turn) float64 { return t.computed }), sendCPUUnit(kind))
+		b.ReportMetric(median(took[kind]), sendUnit(kind))
+		b.ReportMetric(median(computed[kind]), sendCPUUnit(kind))
 	}
-}
-
-func takeTurn(b *testing.B, broker brokersiface.Broker, senders int) turn {
-	tasks := max(fewestTasks, senders*tasksOfOne)
-	begin, computed := time.Now(), ownCPU(b)
-	sendShares(b, broker, senders, tasks)
-	return turn{time.Since(begin).Seconds() / float64(tasks), (ownCPU(b) - computed).Seconds() / float64(tasks)}
-}
-
-func medianOf(turns []turn, value func(turn) float64) float64 {
-	var values []float64
-	for _, t := range turns {
-		values = append(values, value(t))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }

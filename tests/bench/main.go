@@ -1,7 +1,7 @@
 // Command bench times this project against its peers and against Machinery alone, and writes RESULTS.md. One of the peers,
 // river, works on PostgreSQL: the benchmark starts one of its own, where Debian's package postgresql or another is installed.
 //
-//	go run .                    everything, medians of 3 rounds, in about 20 minutes
+//	go run .                    everything, medians of 3 rounds, in less than 25 minutes
 //	go run . -bench Linearity   one section only, printed but not written
 //	go run . -bench SCALE       how costs grow, which is not part of everything; writes SCALE.md
 //	go run . -short             a smoke test of a few minutes, printed but not written

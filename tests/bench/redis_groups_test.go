@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,8 +222,7 @@ func benchmarkLatency(b *testing.B, call func()) {
 		took[i] = time.Since(begin)
 	}
 	b.StopTimer()
-	slices.Sort(took)
-	b.ReportMetric(took[len(took)/2].Seconds(), awaitUnit)
+	b.ReportMetric(median(took).Seconds(), awaitUnit)
 }
 
 // adapterLatency sends a task and awaits its result.
