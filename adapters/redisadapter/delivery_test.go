@@ -197,7 +197,8 @@ func TestTaskThatKillsItsWorkersGoesToTheDeadLetters(t *testing.T) {
 		require.Equal(t, s.cnf.DefaultQueue, dead[0].Queue)
 		require.Contains(t, dead[0].Reason, redisadapter.ErrTooManyAttempts.Error())
 		eventually(t, func() bool { return len(s.processing(t)) == 0 })
-		require.Zero(t, s.client.Exists(ctx, s.key("deliveries")).Val(), "a replayed task starts afresh")
+		// A replayed task starts afresh: the count goes just after the message.
+		eventually(t, func() bool { return s.client.Exists(ctx, s.key("deliveries")).Val() == 0 })
 		require.Equal(t, []string{"innocent"}, seen.UUIDs())
 	})
 }
