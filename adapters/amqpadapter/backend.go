@@ -20,9 +20,9 @@ import (
 // its tasks ended, and states are lost when RabbitMQ stops. IsAMQP answers false, in Machinery's version 2.0.16. Where
 // that does not do, keep results in Redis (see the example of NewBroker).
 //
-// Its queues are transient and not exclusive. RabbitMQ 4.3 has deprecated such queues, and refuses them where
-// permit.transient_nonexcl_queues is false. NewBackend logs a warning that names redisadapter.NewBackend, which has no
-// such limits.
+// Its queues are transient and not exclusive. RabbitMQ 4 has deprecated such queues, and refuses them where
+// deprecated_features.permit.transient_nonexcl_queues is false. NewBackend logs a warning that names
+// redisadapter.NewBackend, which has no such limits.
 func NewBackend(cnf *config.Config) backendsiface.Backend {
 	warnOfTransientQueues(middleware.MachineryLogger())
 	own := *cnf
@@ -31,6 +31,6 @@ func NewBackend(cnf *config.Config) backendsiface.Backend {
 }
 
 func warnOfTransientQueues(logger *slog.Logger) {
-	logger.Warn("results in rabbitmq are kept in transient queues that are not exclusive: deprecated in 4.3, refused where "+
-		"permit.transient_nonexcl_queues is false", "instead", "redisadapter.NewBackend")
+	logger.Warn("results in rabbitmq are kept in transient queues that are not exclusive: deprecated in 4, refused where "+
+		"deprecated_features.permit.transient_nonexcl_queues is false", "instead", "redisadapter.NewBackend")
 }

@@ -29,7 +29,8 @@ type Broker interface {
 	io.Closer
 	// PublishMany sends tasks as Publish does, each before the one before it is confirmed, which is many times faster. It
 	// returns the error of each task, nil for one that RabbitMQ keeps. A task that has to be sent again may come behind
-	// the others. SendGroup and SendChord of the middleware send the members of a group so.
+	// the others. WithPublishTimeout bounds the time for each 4,096 tasks; when it is up, those behind them are not sent.
+	// SendGroup and SendChord of the middleware send the members of a group so.
 	PublishMany(ctx context.Context, signatures []*tasks.Signature) []error
 	// DeadLetters returns those of WithDeadLetters or else of the default queue. What the middleware refuses goes
 	// there, or to those of the queue that it came from, as the bytes that it came in.

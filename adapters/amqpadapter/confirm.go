@@ -5,12 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// maxOutstanding bounds the messages of a channel that are not confirmed yet.
-const maxOutstanding = 256
+const (
+	// maxOutstanding bounds the messages of a channel that are not confirmed yet.
+	maxOutstanding = 256
+	// stalledAfter is how long a message waits for one of so many to be confirmed, before it goes to another channel.
+	stalledAfter = 5 * time.Second
+)
 
 // errBlocked says why a confirmation does not come.
 var errBlocked = errors.New("rabbitmq takes no messages at present: it is short of memory or disk space")
@@ -23,8 +29,9 @@ type confirmChannel struct {
 	conn    *publishConn
 	channel *amqp.Channel
 	ids     *messageIDs
-	// slots holds one element for each message outstanding.
+	// slots holds one element for each message outstanding, and freed counts those taken out.
 	slots chan struct{}
+	freed atomic.Int64
 	// returns has room for a return of every message outstanding. It is read by who finds its message confirmed: a
 	// return comes before the confirmation.
 	returns chan amqp.Return
@@ -53,7 +60,8 @@ func newConfirmChannel(conn *publishConn, channel *amqp.Channel) *confirmChannel
 // isOpen reports whether there is a channel, and it is open as far as the client library knows.
 func (c *confirmChannel) isOpen() bool { return c != nil && !c.channel.IsClosed() }
 
-// retire closes the channel when what is under way has ended, which it does with the connection at the latest.
+// retire closes the channel when nobody waits for a confirmation on it any more, which is with the connection at the
+// latest.
 func (c *confirmChannel) retire() {
 	close(c.retired)
 	go func() {
@@ -84,26 +92,54 @@ func (c *confirmChannel) send(ctx context.Context, m message) (sentMessage, erro
 	if err := m.checkFrame(c.conn.connection.Config.FrameSize); err != nil {
 		return sentMessage{}, err
 	}
-	select {
-	case c.slots <- struct{}{}:
-	case <-c.retired:
-		return sentMessage{}, lost{amqp.ErrClosed} // there is another channel
-	case <-ctx.Done():
-		return sentMessage{}, context.Cause(ctx)
+	if err := c.takeSlot(ctx); err != nil {
+		return sentMessage{}, err
 	}
 	m.MessageId = c.ids.next()
 	confirmation, err := c.channel.PublishWithDeferredConfirm(m.exchange, m.routingKey, true, false, m.Publishing)
 	if err != nil {
-		<-c.slots
+		c.freeSlot()
 		return sentMessage{}, c.failure(err)
 	}
 	return sentMessage{m, confirmation}, nil
 }
 
+// takeSlot waits for a slot. Messages to a queue that neither confirms nor refuses them, such as a quorum queue without
+// a majority of its nodes, must not keep those to other queues from being sent: where none is confirmed any more, it
+// retires the channel.
+func (c *confirmChannel) takeSlot(ctx context.Context) error {
+	select {
+	case c.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	look := time.NewTicker(stalledAfter)
+	defer look.Stop()
+	for freed := c.freed.Load(); ; freed = c.freed.Load() {
+		select {
+		case c.slots <- struct{}{}:
+			return nil
+		case <-c.retired:
+			return lost{amqp.ErrClosed} // there is another channel
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-look.C:
+			if freed == c.freed.Load() && c.conn.blocked.Load() == nil {
+				c.conn.retire(ctx, c)
+			}
+		}
+	}
+}
+
+func (c *confirmChannel) freeSlot() {
+	<-c.slots
+	c.freed.Add(1)
+}
+
 func (c *confirmChannel) await(ctx context.Context, m sentMessage) error {
 	select {
 	case <-m.confirmation.Done():
-		<-c.slots
+		c.freeSlot()
 		return c.outcome(m.message, m.confirmation)
 	case <-ctx.Done():
 		go c.awaitAbandoned(m.message, m.confirmation)
@@ -111,11 +147,15 @@ func (c *confirmChannel) await(ctx context.Context, m sentMessage) error {
 	}
 }
 
-// awaitAbandoned keeps the slot of a message for which nobody waits any more. It ends with the channel at the latest.
+// awaitAbandoned keeps the slot of a message for which nobody waits any more, until the channel is retired. It ends with
+// the channel at the latest.
 func (c *confirmChannel) awaitAbandoned(m message, confirmation *amqp.DeferredConfirmation) {
-	confirmation.Wait()
-	<-c.slots
-	_ = c.outcome(m, confirmation)
+	select {
+	case <-confirmation.Done():
+		_ = c.outcome(m, confirmation)
+	case <-c.retired:
+	}
+	c.freeSlot()
 }
 
 func (c *confirmChannel) outcome(m message, confirmation *amqp.DeferredConfirmation) error {

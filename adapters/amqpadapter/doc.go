@@ -49,8 +49,10 @@
 //   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries
 //     for as long as WithPublishTimeout says, from the first connection on. Only a user that RabbitMQ does not know and
 //     a certificate that nobody knows are errors at once. The error of a Publish in an alarm says so.
+//   - A queue that neither takes a task nor refuses it, as a quorum queue without a majority of its nodes, keeps those
+//     to other queues from being sent for five seconds at a time at most.
 //   - Quit waits for the tasks that run; those that were only handed out go back at once. Where RabbitMQ does not answer,
-//     it takes up to WithStopTimeout longer, and a second for the connections.
+//     it takes longer, as WithStopTimeout says.
 //   - A task that was tried too often (see WithMaxAttempts) goes to the dead letters, and so does at once what is no
 //     task or has arguments that Machinery cannot reflect. With the middleware installed, the state of a task that was
 //     tried too often is FAILURE then.
@@ -60,7 +62,7 @@
 // # Delayed tasks
 //
 // Tasks with an ETA wait in RabbitMQ, on disk, and come to the exchange when they are due: never earlier, and up to
-// 1/65536 of the delay later, which is 55 ms for an hour, and the time that RabbitMQ takes to pass them on. They keep
+// 1/32768 of the delay later, which is 64 ms for an hour, and the time that RabbitMQ takes to pass them on. They keep
 // their priority, and any worker may take them.
 // Beyond 49.7 days, they come to a worker of this package in between, which delays them again; one of Machinery's would
 // run them then. Where config.AMQPConfig.DelayedQueue is set they wait in that queue as Machinery has them do: behind
@@ -69,8 +71,8 @@
 // On their way they pass from queue to queue inside RabbitMQ, to the due queue of their exchange. These are quorum
 // queues, each of which keeps a task until the next one has confirmed it, which needs RabbitMQ 3.10 or later and its
 // feature flag stream_queue. Every worker of this package on the exchange delivers from the due queue, and waits for
-// RabbitMQ's confirmation. A task that cannot be delivered, because its queue is full or gone, waits again, for a
-// second at first and up to half a minute, and does not hold up others; a binding or an exchange that was deleted is
+// RabbitMQ's confirmation. A task that cannot be delivered, because its queue is full or gone, waits again, for about
+// a second at first and up to 45 s, and does not hold up others; a binding or an exchange that was deleted is
 // declared again.
 //
 // Where no worker of this package runs for two seconds, RabbitMQ delivers what is due itself. It repeats only every
@@ -165,8 +167,9 @@
 //
 // # Results
 //
-// Machinery's backend for RabbitMQ keeps each state in a queue that is neither durable nor exclusive. RabbitMQ 4.3 has
-// deprecated these and refuses them where permit.transient_nonexcl_queues is false: results need another backend there.
+// Machinery's backend for RabbitMQ keeps each state in a queue that is neither durable nor exclusive. RabbitMQ 4 has
+// deprecated these, and refuses them where deprecated_features.permit.transient_nonexcl_queues is false: results need
+// another backend there.
 //
 // RabbitMQ hands a result out once: who reads it takes it away. The results of a chord come in the order in which its
 // tasks ended, states do not outlive RabbitMQ, and each one costs a connection. Most people keep results in Redis

@@ -31,14 +31,24 @@ var (
 	basicQos          = method{60, 10}
 	basicConsume      = method{60, 20}
 	basicCancel       = method{60, 30}
+	basicPublish      = method{60, 40}
+	basicAck          = method{60, 80}
 	confirmSelect     = method{85, 10}
 )
 
-// A fakeRabbitMQ answers what a worker without tasks asks, and needs no network, so that a test can have its own clock.
+// A fakeRabbitMQ answers what a worker without tasks asks, and confirms what is published, and needs no network, so that
+// a test can have its own clock.
 type fakeRabbitMQ struct {
 	mu      sync.Mutex
 	ignored []method
 	late    []func() // answers
+	// silent is the routing key of messages that are neither confirmed nor refused.
+	silent string
+	// published counts the messages of each channel, and sent those under each routing key.
+	published map[uint16]uint64
+	sent      map[string]int
+	// closed counts the channels that were closed.
+	closed int
 }
 
 // connect opens a connection.
@@ -129,9 +139,39 @@ func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments
 		send(conn, channel, answer, shortString(arguments[2+len(queue):]))
 	case basicCancel:
 		send(conn, channel, answer, shortString(arguments))
-	case connectionClose, channelClose, exchangeDeclare, queueBind, queueUnbind, basicQos, confirmSelect:
+	case basicPublish:
+		if tag, confirmed := f.publish(channel, arguments); confirmed {
+			send(conn, channel, basicAck, append(binary.BigEndian.AppendUint64(nil, tag), 0))
+		}
+	case channelClose:
+		f.mu.Lock()
+		f.closed++
+		f.mu.Unlock()
+		send(conn, channel, answer, nil)
+	case connectionClose, exchangeDeclare, queueBind, queueUnbind, basicQos, confirmSelect:
 		send(conn, channel, answer, nil)
 	}
+}
+
+// publish returns the number of a message on its channel, and reports whether it is confirmed.
+func (f *fakeRabbitMQ) publish(channel uint16, arguments []byte) (tag uint64, confirmed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	exchange := shortString(arguments[2:])
+	key := string(shortString(arguments[2+len(exchange):])[1:])
+	if f.published == nil {
+		f.published, f.sent = make(map[uint16]uint64), make(map[string]int)
+	}
+	f.published[channel]++
+	f.sent[key]++
+	return f.published[channel], key != f.silent
+}
+
+// counts returns how many messages were sent under a routing key, and how many channels were closed.
+func (f *fakeRabbitMQ) counts(key string) (sent, closed int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sent[key], f.closed
 }
 
 // shortString returns the string that is first among arguments, with its length.

@@ -17,10 +17,12 @@ import (
 //
 // It takes the tasks out and puts them back in their old places: no worker gets them meanwhile, and RabbitMQ marks them
 // as redelivered, which does not count as an attempt. It does not return tasks that workers have taken already, wait
-// for their ETA, or came a second time.
+// for their ETA, or came a second time. A RabbitMQ that does not answer within WithPublishTimeout is an error.
 func (b *broker) GetPendingTasks(queue string) ([]*tasks.Signature, error) {
 	queue = b.queueOf(queue)
-	pending, err := b.pendingTasks(context.Background(), queue)
+	ctx, cancel := b.publisher.deadlines.bound(context.Background())
+	defer cancel()
+	pending, err := b.pendingTasks(ctx, queue)
 	if err != nil {
 		return nil, fmt.Errorf("pending tasks of %s: %w", queue, err)
 	}

@@ -96,8 +96,9 @@ func withTimeout(option string, d time.Duration, field func(*settings) *time.Dur
 }
 
 // WithMaxAttempts sets how often a task is tried before it goes to the dead letters (default 10, at least 1). An
-// attempt counts when Process returned an error, or when the worker was lost while it had the task. Failures and
-// retries of the task itself are not counted: Process returns nil then.
+// attempt counts when Process returned an error, or when the worker was lost while it had the task: but not the first
+// one that was lost, which RabbitMQ does not tell from one that had only been given the task. Failures and retries of
+// the task itself are not counted: Process returns nil then.
 func WithMaxAttempts(n int) BrokerOption {
 	return func(s *settings) {
 		if n < 1 {

@@ -2,6 +2,7 @@ package amqpadapter
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 )
@@ -30,38 +31,46 @@ func (p *publisher) publishMany(ctx context.Context, messages []message) []error
 	return errs
 }
 
-// publishBatch also returns the error of those for which there is no time left, nil where there was enough.
+// publishBatch also returns the error of those for which there is no time left, or that no RabbitMQ takes from this user;
+// nil where there was enough.
 func (p *publisher) publishBatch(ctx context.Context, messages []message) (errs []error, late error) {
-	errs = p.sendBatch(ctx, messages)
-	bounded, cancel := p.deadlines.bound(ctx)
+	ctx, cancel := p.deadlines.bound(ctx)
 	defer cancel()
+	if _, err := p.connect(ctx); err != nil && ctx.Err() == nil && !timeMayCure(err) {
+		return slices.Repeat([]error{err}, len(messages)), err
+	}
+	errs = p.sendBatch(ctx, messages)
 	for i, err := range errs {
-		if err == nil {
+		switch {
+		case err == nil:
 			continue
+		case ctx.Err() == nil:
+			errs[i] = p.publishWhile(ctx, messages[i], timeMayCure)
+		case timeMayCure(err) || errors.Is(err, context.Cause(ctx)):
+			errs[i] = notConfirmed(ctx, p.conn.Load(), err)
 		}
-		if ctx.Err() == nil {
-			errs[i] = p.publishWhile(bounded, messages[i], timeMayCure)
-		}
-		if bounded.Err() != nil && errs[i] != nil {
+		if ctx.Err() != nil && errors.Is(errs[i], ErrNotConfirmed) {
 			late = errs[i]
 		}
 	}
 	return errs, late
 }
 
-// sendBatch tries each message once.
+// sendBatch tries each message once, or none where there is no connection.
 func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
-	bounded, cancel := p.deadlines.bound(ctx)
-	defer cancel()
 	errs := make([]error, len(messages))
 	var awaiting sync.WaitGroup
 	for i, m := range messages {
-		channel, sent, err := p.send(bounded, m)
+		if _, err := p.connect(ctx); err != nil {
+			copy(errs[i:], slices.Repeat([]error{err}, len(messages)-i))
+			break
+		}
+		channel, sent, err := p.send(ctx, m)
 		if err != nil {
 			errs[i] = err
 			continue
 		}
-		awaiting.Go(func() { errs[i] = channel.await(bounded, sent) })
+		awaiting.Go(func() { errs[i] = channel.await(ctx, sent) })
 	}
 	awaiting.Wait()
 	return errs

@@ -3,6 +3,7 @@ package amqpadapter_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/RichardKnop/machinery/v2/backends/result"
 	eagerlock "github.com/RichardKnop/machinery/v2/locks/eager"
 	"github.com/RichardKnop/machinery/v2/tasks"
+	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
@@ -70,6 +72,24 @@ func TestGroupIsSentAtOnceButForAMemberThatCannotBe(t *testing.T) {
 	for i, uuid := range seen.UUIDs()[:bad] {
 		require.Equal(t, fmt.Sprint(i), uuid, "in the order of the group")
 	}
+}
+
+func TestPublishManyAsksOnceToLetAnUnknownUserIn(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQ(t)
+	network := proxy(t, cnf)
+	address, err := url.Parse(network.cnf.Broker)
+	require.NoError(t, err)
+	address.User = url.UserPassword("nobody", "secret")
+	network.cnf.Broker = address.String()
+	broker := newBroker(t, network.cnf).(amqpadapter.Broker)
+	for _, err := range broker.PublishMany(t.Context(), []*tasks.Signature{task("add", "a"), task("add", "b"), task("add", "c")}) {
+		var refused *amqp.Error
+		require.ErrorAs(t, err, &refused)
+		require.Equal(t, amqp.AccessRefused, refused.Code)
+		require.NotErrorIs(t, err, amqpadapter.ErrNotConfirmed)
+	}
+	require.Equal(t, 1, network.Opened())
 }
 
 func TestSendErrorNamesWhatIsNotSentWhenRabbitMQGoesDownMidway(t *testing.T) {

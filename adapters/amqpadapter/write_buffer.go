@@ -2,20 +2,27 @@ package amqpadapter
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/machinery-envelope/machinery-envelope/adapters/internal/socket"
 )
 
-// writeTimeout is how long the network may take no byte before the connection counts as lost.
-const writeTimeout = 30 * time.Second
+const (
+	// writeTimeout is how long the network may take for a piece before the connection counts as lost.
+	writeTimeout = 30 * time.Second
+	// writePiece is how many bytes that is, which a slow network takes in time.
+	writePiece = 64 << 10
+	// maxSpare bounds the memory that is kept for what is written next.
+	maxSpare = 1 << 20
+)
 
 // writeBuffer lets many goroutines write to one connection without a system call each: what comes while one write is
 // under way leaves with the next, which is about a fifth more confirmed messages for 16 publishers; so do the
 // acknowledgements of tasks that end at about the same time. And a RabbitMQ that has stopped reading, as it does when it
-// is short of memory, keeps none of them from heeding its context. What waits here is bounded by maxOutstanding messages,
-// and by the acknowledgements of what RabbitMQ has handed out.
+// is short of memory, keeps none of them from heeding its context. What waits here is bounded by maxOutstanding messages
+// for each stalledAfter, and by the acknowledgements of what RabbitMQ has handed out.
 type writeBuffer struct {
 	net.Conn
 
@@ -67,11 +74,32 @@ func (b *writeBuffer) drain() {
 		if batch == nil {
 			return
 		}
-		if _, err := b.Conn.Write(batch); err != nil {
+		if err := b.write(batch); err != nil {
 			b.fail(err)
 			return
 		}
-		spare = batch[:0]
+		if spare = batch[:0]; cap(spare) > maxSpare {
+			spare = nil
+		}
+	}
+}
+
+func (b *writeBuffer) write(batch []byte) error {
+	for piece := range slices.Chunk(batch, writePiece) {
+		b.extend()
+		if _, err := b.Conn.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extend gives the next piece its time, unless Close has limited that.
+func (b *writeBuffer) extend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		_ = b.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it fails, so does the write
 	}
 }
 
@@ -84,9 +112,6 @@ func (b *writeBuffer) next(spare []byte) []byte {
 			return nil
 		}
 		b.changed.Wait()
-	}
-	if !b.closed {
-		_ = b.SetWriteDeadline(time.Now().Add(writeTimeout)) // where it fails, so does the write
 	}
 	batch := b.pending
 	b.pending = spare

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -35,6 +38,47 @@ func TestWriteBufferFailsWithTheErrorOfAnEarlierWrite(t *testing.T) {
 		n, err := buffer.Write([]byte("second"))
 		require.ErrorIs(t, err, io.ErrClosedPipe)
 		require.Zero(t, n)
+	})
+}
+
+// A slowNetwork takes each piece just in time.
+type slowNetwork struct {
+	net.Conn
+	deadline atomic.Pointer[time.Time]
+	taken    atomic.Int64
+}
+
+func (n *slowNetwork) Write(p []byte) (int, error) {
+	time.Sleep(writeTimeout - time.Second)
+	if time.Now().After(*n.deadline.Load()) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n.taken.Add(int64(len(p)))
+	return len(p), nil
+}
+
+func (n *slowNetwork) SetWriteDeadline(at time.Time) error {
+	n.deadline.Store(&at)
+	return nil
+}
+
+func (n *slowNetwork) SetDeadline(at time.Time) error { return n.SetWriteDeadline(at) }
+func (n *slowNetwork) Close() error                   { return nil }
+
+func TestSlowNetworkIsNotTakenForALostOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := new(slowNetwork)
+		buffer := newWriteBuffer(network)
+		const pieces = 4
+		_, err := buffer.Write(make([]byte, pieces*writePiece))
+		require.NoError(t, err)
+		time.Sleep(pieces * writeTimeout)
+		_, err = buffer.Write([]byte("more"))
+		require.NoError(t, err)
+		require.EqualValues(t, pieces*writePiece, network.taken.Load())
+		require.NoError(t, buffer.Close(), "which gives it a second")
+		time.Sleep(writeTimeout)
+		require.EqualValues(t, pieces*writePiece, network.taken.Load())
 	})
 }
 

@@ -5,11 +5,16 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
+	amqp "github.com/rabbitmq/amqp091-go"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/amqpadapter"
 )
 
 // clusterConfiguration is that of nodes that find each other.
@@ -109,4 +114,41 @@ func TestClusterLosesNoTask(t *testing.T) {
 		}
 		c.awaits(t, p.wait())
 	})
+	t.Run("when a queue has no majority of its nodes", func(t *testing.T) {
+		const many = 1000
+		queue, stuck := "faults-"+rand.Text(), "faults-"+rand.Text()
+		c := hire(t, entry, queue, workers)
+		p := newProducer(t, entry, queue)
+		declareOn(t, nodes[2], stuck)
+		toStuck := &tasks.Signature{UUID: "stuck", Name: "record", RoutingKey: stuck}
+		require.NoError(t, p.server.GetBroker().Publish(t.Context(), toStuck))
+		nodes[2].kill()
+		ctx, giveUp := context.WithCancel(t.Context())
+		var waiting sync.WaitGroup
+		for range 300 { // more than are sent at a time without being confirmed
+			waiting.Go(func() {
+				assert.ErrorIs(t, p.server.GetBroker().Publish(ctx, toStuck), amqpadapter.ErrNotConfirmed)
+			})
+		}
+		p.produce(t, many, func(id string) error { return p.send("record", id) })
+		c.awaits(t, p.wait())
+		giveUp()
+		waiting.Wait()
+		require.NoError(t, nodes[2].start())
+		nodes[2].await(t)
+	})
+}
+
+// declareOn declares a quorum queue that has no other node than this one.
+func declareOn(t *testing.T, n *node, queue string) {
+	t.Helper()
+	connection, err := amqp.Dial(n.url + "quorum")
+	require.NoError(t, err)
+	defer func() { _ = connection.Close() }()
+	channel, err := connection.Channel()
+	require.NoError(t, err)
+	_, err = channel.QueueDeclare(queue, true, false, false, false, amqp.Table{
+		amqp.QueueTypeArg: amqp.QueueTypeQuorum, "x-quorum-initial-group-size": 1,
+	})
+	require.NoError(t, err)
 }
