@@ -14,7 +14,7 @@ var rabbitMQBroker = section{
 }
 
 const aboutRabbitMQBroker = `Package amqpadapter's broker against Machinery's own, with tasks of 1 KB and nothing else: no server, no
-result backend. "sent" is until RabbitMQ has confirmed, with nobody to receive: three brokers of each kind take 20 turns
+result backend. "sent" is until RabbitMQ has confirmed, with nobody to receive: six brokers of each kind take 20 turns
 of 100 tasks each, or of 400, in random order. "done" is processed by a worker of concurrency 8, with a PrefetchCount of 16,
 that finds all tasks in the queue, as on Redis, until the last one has ended; "sent and done" is sent by eight goroutines of
 the same process meanwhile. These take a second each, in random order too. RabbitMQ shares the cores with the benchmark.

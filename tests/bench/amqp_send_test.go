@@ -11,7 +11,7 @@ import (
 
 const (
 	// brokersOfEach is how many brokers of each kind take turns: two queues are never equally fast.
-	brokersOfEach = 3
+	brokersOfEach = 6
 	// tasksOfOne is how many tasks a goroutine sends in a turn, where there are several, and fewestTasks how many all
 	// of them together send at least.
 	tasksOfOne, fewestTasks = 25, 100

@@ -12,7 +12,8 @@ import (
 
 const preamble = `# Results
 
-Written by ` + "`make bench`" + `, or ` + "`go run .`" + ` in tests/bench; the peers' versions are in its go.mod.
+Written by ` + "`make bench`" + `, on the servers of a newer Debian release by ` +
+	"`tests/debian trixie redis-server make bench`" + `; the peers' versions are in tests/bench/go.mod.
 Each number is the median of %d rounds of at least %s, or of what a section says, all in one run; memory and idle
 workers, on which the machine's other work has no influence, are measured once. Libraries are timed after a test that each
 of them returns what it was given. Servers that REDIS_URL and AMQP_URL do not name, and that do not run on the default ports,
