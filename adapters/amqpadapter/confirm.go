@@ -14,12 +14,17 @@ import (
 const (
 	// maxOutstanding bounds the messages of a channel that are not confirmed yet.
 	maxOutstanding = 256
-	// stalledAfter is how long a message waits for one of so many to be confirmed, before it goes to another channel.
+	// maxAbandoned is how many of them may be messages for which nobody waits any more.
+	maxAbandoned = maxOutstanding / 2
+	// stalledAfter is how long none of so many may be confirmed, before those that wait go to another channel.
 	stalledAfter = 5 * time.Second
 )
 
 // errBlocked says why a confirmation does not come.
 var errBlocked = errors.New("rabbitmq takes no messages at present: it is short of memory or disk space")
+
+// errRetired says that the message was not sent, since there is another channel to send it on.
+var errRetired error = lost{fmt.Errorf("channel retired: %w", amqp.ErrClosed)}
 
 // errNacked is the end of one attempt. Time may cure it: consumers make room, a quorum queue elects a leader.
 var errNacked = fmt.Errorf("%w: rabbitmq refused it, as it does where a queue is full", ErrNotConfirmed)
@@ -29,9 +34,12 @@ type confirmChannel struct {
 	conn    *publishConn
 	channel *amqp.Channel
 	ids     *messageIDs
-	// slots holds one element for each message outstanding, and freed counts those taken out.
+	// slots holds one element for each message outstanding.
 	slots chan struct{}
-	freed atomic.Int64
+	// full is since when there has been no slot for a message that waits for one; nil where one was freed since.
+	full atomic.Pointer[time.Time]
+	// abandoned counts the messages outstanding for which nobody waits any more.
+	abandoned atomic.Int64
 	// returns has room for a return of every message outstanding. It is read by who finds its message confirmed: a
 	// return comes before the confirmation.
 	returns chan amqp.Return
@@ -105,35 +113,59 @@ func (c *confirmChannel) send(ctx context.Context, m message) (sentMessage, erro
 }
 
 // takeSlot waits for a slot. Messages to a queue that neither confirms nor refuses them, such as a quorum queue without
-// a majority of its nodes, must not keep those to other queues from being sent: where none is confirmed any more, it
-// retires the channel.
+// a majority of its nodes, must not keep those to other queues from being sent: where all slots were taken for a while and
+// none was freed, it retires the channel.
 func (c *confirmChannel) takeSlot(ctx context.Context) error {
 	select {
 	case c.slots <- struct{}{}:
 		return nil
 	default:
 	}
-	look := time.NewTicker(stalledAfter)
-	defer look.Stop()
-	for freed := c.freed.Load(); ; freed = c.freed.Load() {
+	for {
+		since := c.noteFull()
+		stalled := time.NewTimer(stalledAfter - time.Since(*since))
 		select {
 		case c.slots <- struct{}{}:
+			stalled.Stop()
 			return nil
 		case <-c.retired:
-			return lost{amqp.ErrClosed} // there is another channel
+			stalled.Stop()
+			return errRetired
 		case <-ctx.Done():
+			stalled.Stop()
 			return context.Cause(ctx)
-		case <-look.C:
-			if freed == c.freed.Load() && c.conn.blocked.Load() == nil {
-				c.conn.retire(ctx, c)
-			}
+		case <-stalled.C:
+			c.endStall(ctx, since)
 		}
+	}
+}
+
+// noteFull returns since when all slots have been taken.
+func (c *confirmChannel) noteFull() *time.Time {
+	now := time.Now()
+	c.full.CompareAndSwap(nil, &now)
+	if since := c.full.Load(); since != nil {
+		return since
+	}
+	return &now // one was freed just now
+}
+
+// endStall retires the channel if no slot was freed since then. In an alarm RabbitMQ confirms nothing, on no channel.
+func (c *confirmChannel) endStall(ctx context.Context, since *time.Time) {
+	switch {
+	case c.full.Load() != since:
+	case c.conn.blocked.Load() != nil:
+		c.full.CompareAndSwap(since, nil)
+	default:
+		c.conn.retire(ctx, c)
 	}
 }
 
 func (c *confirmChannel) freeSlot() {
 	<-c.slots
-	c.freed.Add(1)
+	if c.full.Load() != nil {
+		c.full.Store(nil)
+	}
 }
 
 func (c *confirmChannel) await(ctx context.Context, m sentMessage) error {
@@ -147,15 +179,19 @@ func (c *confirmChannel) await(ctx context.Context, m sentMessage) error {
 	}
 }
 
-// awaitAbandoned keeps the slot of a message for which nobody waits any more, until the channel is retired. It ends with
-// the channel at the latest.
+// awaitAbandoned keeps the slot of a message for which nobody waits any more, until the channel is retired, as it is where
+// there are many. It ends with the channel at the latest.
 func (c *confirmChannel) awaitAbandoned(m message, confirmation *amqp.DeferredConfirmation) {
+	defer c.freeSlot()
+	if c.abandoned.Add(1) > maxAbandoned && c.conn.blocked.Load() == nil {
+		c.conn.retire(context.Background(), c)
+	}
 	select {
 	case <-confirmation.Done():
+		c.abandoned.Add(-1)
 		_ = c.outcome(m, confirmation)
 	case <-c.retired:
 	}
-	c.freeSlot()
 }
 
 func (c *confirmChannel) outcome(m message, confirmation *amqp.DeferredConfirmation) error {

@@ -2,6 +2,7 @@ package amqpadapter
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -41,6 +42,69 @@ func TestQueueThatConfirmsNothingHoldsUpNoOther(t *testing.T) {
 		synctest.Wait()
 		_, closed = rabbitMQ.counts("silent")
 		require.Equal(t, 1, closed, "nobody waits for them any more")
+		require.NoError(t, p.close())
+	})
+}
+
+func TestStallIsFoundWhereNobodyWaitsAsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newSilent(t)
+		c, err := p.conn.Load().channel(t.Context())
+		require.NoError(t, err)
+		for range maxOutstanding {
+			require.NoError(t, c.takeSlot(t.Context()))
+		}
+		began := time.Now()
+		for err := context.DeadlineExceeded; err != nil; {
+			ctx, cancel := context.WithTimeout(t.Context(), stalledAfter/5)
+			err = p.publish(ctx, message{routingKey: "well"})
+			cancel()
+		}
+		require.Less(t, time.Since(began), stalledAfter+time.Second)
+		for range maxOutstanding {
+			c.freeSlot()
+		}
+		require.NoError(t, p.close())
+	})
+}
+
+func TestMessagesThatNobodyWaitsForDoNotKeepAChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rabbitMQ := newSilent(t)
+		send := func(many int) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for range many {
+				go func() { _ = p.publish(ctx, message{routingKey: "silent"}) }()
+			}
+			<-ctx.Done()
+			synctest.Wait()
+		}
+		send(maxAbandoned)
+		_, closed := rabbitMQ.counts("silent")
+		require.Zero(t, closed)
+		send(1)
+		_, closed = rabbitMQ.counts("silent")
+		require.Equal(t, 1, closed)
+		require.NoError(t, p.publish(t.Context(), message{routingKey: "well"}))
+		require.NoError(t, p.close())
+	})
+}
+
+func TestPublishManySendsPastAQueueThatConfirmsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rabbitMQ := newSilent(t)
+		batch := slices.Repeat([]message{{routingKey: "silent"}}, maxOutstanding)
+		batch = append(batch, slices.Repeat([]message{{routingKey: "well"}}, 10)...)
+		for i, err := range p.publishMany(t.Context(), batch) {
+			if i < maxOutstanding {
+				require.ErrorIs(t, err, ErrNotConfirmed)
+				continue
+			}
+			require.NoError(t, err)
+		}
+		sent, _ := rabbitMQ.counts("well")
+		require.Equal(t, 10, sent)
 		require.NoError(t, p.close())
 	})
 }
@@ -110,4 +174,18 @@ func TestPublishManyTakesNoLongerThanItsTimeoutAndSendsWhatIsNotConfirmedOnce(t 
 			})
 		})
 	}
+}
+
+func TestPendingTasksEndWhereRabbitMQFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rabbitMQ := newSilent(t)
+		rabbitMQ.ignore(queueDeclare)
+		b := &broker{settings: settings{publishTimeout: time.Minute}, publisher: p}
+		began := time.Now()
+		_, err := b.GetPendingTasks("queue")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Minute, time.Since(began))
+		rabbitMQ.recover()
+		require.NoError(t, p.close())
+	})
 }

@@ -36,7 +36,7 @@ const (
 	// ahead delays it again.
 	maxDelay = (1<<delayPrecision - 1) << (delayLevels - delayPrecision) * time.Millisecond
 	// delayPrecision is how many powers a delay uses, to bound the way through the queues. A task comes by up to
-	// 1/32768 of its delay late: an hour's 64 ms.
+	// 1/32768 of its delay late, one of an hour by 64 ms.
 	delayPrecision = 16
 
 	// A message says by one header of the first kind for each level whether it needs it, by the second whose due queue

@@ -62,7 +62,7 @@
 // # Delayed tasks
 //
 // Tasks with an ETA wait in RabbitMQ, on disk, and come to the exchange when they are due: never earlier, and up to
-// 1/32768 of the delay later, which is 64 ms for an hour, and the time that RabbitMQ takes to pass them on. They keep
+// 1/32768 of the delay later, for an hour 64 ms, and the time that RabbitMQ takes to pass them on. They keep
 // their priority, and any worker may take them.
 // Beyond 49.7 days, they come to a worker of this package in between, which delays them again; one of Machinery's would
 // run them then. Where config.AMQPConfig.DelayedQueue is set they wait in that queue as Machinery has them do: behind

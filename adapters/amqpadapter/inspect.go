@@ -3,6 +3,7 @@ package amqpadapter
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -17,19 +18,22 @@ import (
 //
 // It takes the tasks out and puts them back in their old places: no worker gets them meanwhile, and RabbitMQ marks them
 // as redelivered, which does not count as an attempt. It does not return tasks that workers have taken already, wait
-// for their ETA, or came a second time. A RabbitMQ that does not answer within WithPublishTimeout is an error.
+// for their ETA, or came a second time. A RabbitMQ that is silent for the time of WithPublishTimeout is an error.
 func (b *broker) GetPendingTasks(queue string) ([]*tasks.Signature, error) {
 	queue = b.queueOf(queue)
-	ctx, cancel := b.publisher.deadlines.bound(context.Background())
-	defer cancel()
-	pending, err := b.pendingTasks(ctx, queue)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	silent := time.AfterFunc(b.publishTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer silent.Stop()
+	pending, err := b.pendingTasks(ctx, queue, func() { silent.Reset(b.publishTimeout) })
 	if err != nil {
 		return nil, fmt.Errorf("pending tasks of %s: %w", queue, err)
 	}
 	return pending, nil
 }
 
-func (b *broker) pendingTasks(ctx context.Context, queue string) ([]*tasks.Signature, error) {
+// pendingTasks calls heard when it has heard from RabbitMQ.
+func (b *broker) pendingTasks(ctx context.Context, queue string, heard func()) ([]*tasks.Signature, error) {
 	browser, err := b.publisher.browse(ctx)
 	if err != nil {
 		return nil, err
@@ -43,6 +47,7 @@ func (b *broker) pendingTasks(ctx context.Context, queue string) ([]*tasks.Signa
 		if err != nil {
 			return nil, err
 		}
+		heard()
 		task, err := delivery.DecodeWithin(d.Body, b.maxMessage)
 		if err != nil {
 			return nil, fmt.Errorf("message %d: %w", len(pending), err)

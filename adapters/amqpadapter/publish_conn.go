@@ -100,6 +100,20 @@ func (c *publishConn) forget() {
 	c.types.Clear()
 }
 
+// send sends a message on the channel that all share. await must follow, on the channel that it returns.
+func (c *publishConn) send(ctx context.Context, m message) (*confirmChannel, sentMessage, error) {
+	for {
+		channel, err := c.channel(ctx)
+		if err != nil {
+			return nil, sentMessage{}, err
+		}
+		sent, err := channel.send(ctx, m)
+		if !errors.Is(err, errRetired) {
+			return channel, sent, err
+		}
+	}
+}
+
 // channel returns the open channel for publishing.
 func (c *publishConn) channel(ctx context.Context) (*confirmChannel, error) {
 	if open := c.confirm.Load(); open.isOpen() {

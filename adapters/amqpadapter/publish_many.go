@@ -46,7 +46,7 @@ func (p *publisher) publishBatch(ctx context.Context, messages []message) (errs 
 			continue
 		case ctx.Err() == nil:
 			errs[i] = p.publishWhile(ctx, messages[i], timeMayCure)
-		case timeMayCure(err) || errors.Is(err, context.Cause(ctx)):
+		case timeMayCure(err) || isRefused(err) || errors.Is(err, context.Cause(ctx)):
 			errs[i] = notConfirmed(ctx, p.conn.Load(), err)
 		}
 		if ctx.Err() != nil && errors.Is(errs[i], ErrNotConfirmed) {
@@ -90,10 +90,5 @@ func (p *publisher) send(ctx context.Context, m message) (*confirmChannel, sentM
 			return nil, sentMessage{}, err
 		}
 	}
-	channel, err := conn.channel(ctx)
-	if err != nil {
-		return nil, sentMessage{}, err
-	}
-	sent, err := channel.send(ctx, m)
-	return channel, sent, err
+	return conn.send(ctx, m)
 }

@@ -111,11 +111,10 @@ func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 			return conn, err
 		}
 	}
-	channel, err := conn.channel(ctx)
-	if err != nil {
-		return conn, err
+	channel, sent, err := conn.send(ctx, m)
+	if err == nil {
+		err = channel.await(ctx, sent)
 	}
-	err = channel.publish(ctx, m)
 	switch {
 	case isRefused(err):
 		return conn, conn.publishAlone(ctx, m)
