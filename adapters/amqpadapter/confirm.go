@@ -24,7 +24,7 @@ const (
 var errBlocked = errors.New("rabbitmq takes no messages at present: it is short of memory or disk space")
 
 // errRetired says that the message was not sent, since there is another channel to send it on.
-var errRetired error = lost{fmt.Errorf("channel retired: %w", amqp.ErrClosed)}
+var errRetired = errors.New("channel retired")
 
 // errNacked is the end of one attempt. Time may cure it: consumers make room, a quorum queue elects a leader.
 var errNacked = fmt.Errorf("%w: rabbitmq refused it, as it does where a queue is full", ErrNotConfirmed)
@@ -95,7 +95,7 @@ type sentMessage struct {
 	confirmation *amqp.DeferredConfirmation
 }
 
-// send returns when the message is sent. await must follow.
+// send returns when the message is sent. await must follow. The error is errRetired where there is another channel.
 func (c *confirmChannel) send(ctx context.Context, m message) (sentMessage, error) {
 	if err := m.checkFrame(c.conn.connection.Config.FrameSize); err != nil {
 		return sentMessage{}, err
@@ -123,18 +123,14 @@ func (c *confirmChannel) takeSlot(ctx context.Context) error {
 	}
 	for {
 		since := c.noteFull()
-		stalled := time.NewTimer(stalledAfter - time.Since(*since))
 		select {
 		case c.slots <- struct{}{}:
-			stalled.Stop()
 			return nil
 		case <-c.retired:
-			stalled.Stop()
 			return errRetired
 		case <-ctx.Done():
-			stalled.Stop()
 			return context.Cause(ctx)
-		case <-stalled.C:
+		case <-time.After(stalledAfter - time.Since(*since)):
 			c.endStall(ctx, since)
 		}
 	}

@@ -56,8 +56,8 @@ func WithVerify(verify func(*tasks.Signature) error) DeadLettersOption {
 }
 
 // NewDeadLetters connects to the RabbitMQ at the url and declares the queue, durable and without arguments; one that
-// exists is used as it is. It tries to connect once, until ctx ends or the time of the url's
-// connection_timeout, 30 s where it has none, is up: a RabbitMQ that cannot be reached is an error.
+// exists is used as it is. It tries to connect once, until ctx ends or the connection_timeout of the url is over (default
+// 30 s): a RabbitMQ that cannot be reached is an error.
 func NewDeadLetters(ctx context.Context, url, queue string, opts ...DeadLettersOption) (*DeadLetters, error) {
 	return openDeadLetters(ctx, endpoint{urls: []string{url}}, queue, opts)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/stretchr/testify/require"
@@ -32,18 +33,24 @@ var (
 	basicConsume      = method{60, 20}
 	basicCancel       = method{60, 30}
 	basicPublish      = method{60, 40}
+	basicGet          = method{60, 70}
+	basicGetOK        = method{60, 71}
+	basicGetEmpty     = method{60, 72}
 	basicAck          = method{60, 80}
+	basicNack         = method{60, 120}
 	confirmSelect     = method{85, 10}
 )
 
-// A fakeRabbitMQ answers what a worker without tasks asks, and confirms what is published, and needs no network, so that
-// a test can have its own clock.
+// A fakeRabbitMQ answers what a worker without tasks asks, and needs no network, so that a test can have its own clock. It
+// confirms what is published, but what goes to "silent", of which it says nothing, to "full", which it refuses, and to
+// "gone", for which it closes the channel.
 type fakeRabbitMQ struct {
 	mu      sync.Mutex
 	ignored []method
 	late    []func() // answers
-	// silent is the routing key of messages that are neither confirmed nor refused.
-	silent string
+	// queued are the messages of each queue, and slow is how long it takes to hand one out.
+	queued [][]byte
+	slow   time.Duration
 	// published counts the messages of each channel, and sent those under each routing key.
 	published map[uint16]uint64
 	sent      map[string]int
@@ -133,16 +140,16 @@ func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments
 		send(conn, channel, answer, make([]byte, 4))
 	case queueDeclare:
 		queue := shortString(arguments[2:])
-		send(conn, channel, answer, append(queue, make([]byte, 8)...))
+		send(conn, channel, answer, append(binary.BigEndian.AppendUint32(queue, f.waiting()), make([]byte, 4)...))
 	case basicConsume:
 		queue := shortString(arguments[2:])
 		send(conn, channel, answer, shortString(arguments[2+len(queue):]))
 	case basicCancel:
 		send(conn, channel, answer, shortString(arguments))
 	case basicPublish:
-		if tag, confirmed := f.publish(channel, arguments); confirmed {
-			send(conn, channel, basicAck, append(binary.BigEndian.AppendUint64(nil, tag), 0))
-		}
+		f.publish(conn, channel, arguments)
+	case basicGet:
+		f.get(conn, channel)
 	case channelClose:
 		f.mu.Lock()
 		f.closed++
@@ -153,18 +160,54 @@ func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments
 	}
 }
 
-// publish returns the number of a message on its channel, and reports whether it is confirmed.
-func (f *fakeRabbitMQ) publish(channel uint16, arguments []byte) (tag uint64, confirmed bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (f *fakeRabbitMQ) publish(conn net.Conn, channel uint16, arguments []byte) {
 	exchange := shortString(arguments[2:])
 	key := string(shortString(arguments[2+len(exchange):])[1:])
+	tag := binary.BigEndian.AppendUint64(nil, f.count(channel, key))
+	switch key {
+	case "silent":
+	case "full":
+		send(conn, channel, basicNack, append(tag, 0))
+	case "gone":
+		send(conn, channel, channelClose, append(binary.BigEndian.AppendUint16(nil, amqp.NotFound), make([]byte, 5)...))
+	default:
+		send(conn, channel, basicAck, append(tag, 0))
+	}
+}
+
+// count returns the number of a message on its channel.
+func (f *fakeRabbitMQ) count(channel uint16, key string) uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.published == nil {
 		f.published, f.sent = make(map[uint16]uint64), make(map[string]int)
 	}
 	f.published[channel]++
 	f.sent[key]++
-	return f.published[channel], key != f.silent
+	return f.published[channel]
+}
+
+func (f *fakeRabbitMQ) waiting() uint32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return uint32(len(f.queued))
+}
+
+func (f *fakeRabbitMQ) get(conn net.Conn, channel uint16) {
+	time.Sleep(f.slow)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.queued) == 0 {
+		send(conn, channel, basicGetEmpty, make([]byte, 1))
+		return
+	}
+	body := f.queued[0]
+	f.queued = f.queued[1:]
+	tag := binary.BigEndian.AppendUint64(nil, 1) // a channel that takes several does not tell them apart
+	send(conn, channel, basicGetOK, append(tag, make([]byte, 1+1+1+4)...))
+	header := binary.BigEndian.AppendUint64([]byte{0, 60, 0, 0}, uint64(len(body)))
+	sendFrame(conn, 2, channel, append(header, 0, 0)) // without properties
+	sendFrame(conn, 3, channel, body)
 }
 
 // counts returns how many messages were sent under a routing key, and how many channels were closed.
@@ -178,10 +221,14 @@ func (f *fakeRabbitMQ) counts(key string) (sent, closed int) {
 func shortString(arguments []byte) []byte { return arguments[: 1+arguments[0] : 1+arguments[0]] }
 
 func send(conn net.Conn, channel uint16, m method, arguments []byte) {
-	frame := binary.BigEndian.AppendUint16([]byte{1}, channel)
-	frame = binary.BigEndian.AppendUint32(frame, uint32(4+len(arguments)))
-	frame = binary.BigEndian.AppendUint16(frame, m.class)
-	frame = binary.BigEndian.AppendUint16(frame, m.number)
-	frame = append(append(frame, arguments...), 0xce)
+	payload := binary.BigEndian.AppendUint16(nil, m.class)
+	payload = binary.BigEndian.AppendUint16(payload, m.number)
+	sendFrame(conn, 1, channel, append(payload, arguments...))
+}
+
+func sendFrame(conn net.Conn, kind byte, channel uint16, payload []byte) {
+	frame := binary.BigEndian.AppendUint16([]byte{kind}, channel)
+	frame = binary.BigEndian.AppendUint32(frame, uint32(len(payload)))
+	frame = append(append(frame, payload...), 0xce)
 	_, _ = conn.Write(frame) // the connection may have been closed
 }

@@ -61,8 +61,17 @@ type declaration struct {
 	declare func(*amqp.Channel) error
 }
 
-// ensure declares what was not yet declared on this connection.
-func (c *publishConn) ensure(ctx context.Context, d declaration) error {
+// ensure declares, in their order, what was not yet declared on this connection.
+func (c *publishConn) ensure(ctx context.Context, needs ...declaration) error {
+	for _, need := range needs {
+		if err := c.ensureOne(ctx, need); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *publishConn) ensureOne(ctx context.Context, d declaration) error {
 	if _, done := c.declared.Load(d.id); done {
 		return nil
 	}

@@ -31,8 +31,8 @@ func (p *publisher) publishMany(ctx context.Context, messages []message) []error
 	return errs
 }
 
-// publishBatch also returns the error of those for which there is no time left, or that no RabbitMQ takes from this user;
-// nil where there was enough.
+// publishBatch also returns why those behind the batch cannot be sent either: the time is up, or RabbitMQ does not let the
+// user in. It is nil where they can.
 func (p *publisher) publishBatch(ctx context.Context, messages []message) (errs []error, late error) {
 	ctx, cancel := p.deadlines.bound(ctx)
 	defer cancel()
@@ -61,11 +61,12 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 	errs := make([]error, len(messages))
 	var awaiting sync.WaitGroup
 	for i, m := range messages {
-		if _, err := p.connect(ctx); err != nil {
+		conn, err := p.connect(ctx)
+		if err != nil {
 			copy(errs[i:], slices.Repeat([]error{err}, len(messages)-i))
 			break
 		}
-		channel, sent, err := p.send(ctx, m)
+		channel, sent, err := sendBy(ctx, conn, m)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -76,19 +77,13 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 	return errs
 }
 
-// send sends a message and declares before what it needs.
-func (p *publisher) send(ctx context.Context, m message) (*confirmChannel, sentMessage, error) {
+// sendBy sends a message over a connection, and declares before what it needs.
+func sendBy(ctx context.Context, conn *publishConn, m message) (*confirmChannel, sentMessage, error) {
 	if err := m.checkRoutingKey(); err != nil {
 		return nil, sentMessage{}, err
 	}
-	conn, err := p.connect(ctx)
-	if err != nil {
+	if err := conn.ensure(ctx, m.needs...); err != nil {
 		return nil, sentMessage{}, err
-	}
-	for _, need := range m.needs {
-		if err := conn.ensure(ctx, need); err != nil {
-			return nil, sentMessage{}, err
-		}
 	}
 	return conn.send(ctx, m)
 }

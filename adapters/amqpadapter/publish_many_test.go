@@ -3,7 +3,6 @@ package amqpadapter_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -76,20 +75,27 @@ func TestGroupIsSentAtOnceButForAMemberThatCannotBe(t *testing.T) {
 
 func TestPublishManyAsksOnceToLetAnUnknownUserIn(t *testing.T) {
 	t.Parallel()
-	cnf := rabbitMQ(t)
-	network := proxy(t, cnf)
-	address, err := url.Parse(network.cnf.Broker)
-	require.NoError(t, err)
-	address.User = url.UserPassword("nobody", "secret")
-	network.cnf.Broker = address.String()
-	broker := newBroker(t, network.cnf).(amqpadapter.Broker)
+	network := proxy(t, rabbitMQ(t))
+	broker := newBroker(t, ofUnknownUser(t, network.cnf)).(amqpadapter.Broker)
 	for _, err := range broker.PublishMany(t.Context(), []*tasks.Signature{task("add", "a"), task("add", "b"), task("add", "c")}) {
-		var refused *amqp.Error
-		require.ErrorAs(t, err, &refused)
-		require.Equal(t, amqp.AccessRefused, refused.Code)
+		require.ErrorIs(t, err, amqp.ErrCredentials)
 		require.NotErrorIs(t, err, amqpadapter.ErrNotConfirmed)
 	}
 	require.Equal(t, 1, network.Opened())
+}
+
+func TestPublishManyOpensItsFirstConnectionWhenRabbitMQIsThere(t *testing.T) {
+	t.Parallel()
+	network := proxy(t, rabbitMQ(t))
+	network.Interrupt()
+	published := make(chan []error, 1)
+	broker := newBroker(t, network.cnf).(amqpadapter.Broker)
+	go func() {
+		published <- broker.PublishMany(t.Context(), []*tasks.Signature{task("add", "a"), task("add", "b")})
+	}()
+	eventually(t, func() bool { return network.Refused() >= 2 })
+	network.Mend()
+	require.Equal(t, []error{nil, nil}, adaptertest.Await(t, published))
 }
 
 func TestSendErrorNamesWhatIsNotSentWhenRabbitMQGoesDownMidway(t *testing.T) {

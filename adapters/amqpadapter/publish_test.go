@@ -161,15 +161,20 @@ func TestPublishOpensItsFirstConnectionWhenRabbitMQIsThere(t *testing.T) {
 
 func TestPublishReportsWrongCredentialsAtOnce(t *testing.T) {
 	t.Parallel()
-	cnf := rabbitMQ(t)
+	err := newBroker(t, ofUnknownUser(t, rabbitMQ(t))).Publish(t.Context(), task("add", "a"))
+	require.ErrorIs(t, err, amqp.ErrCredentials)
+	require.NotErrorIs(t, err, amqpadapter.ErrNotConfirmed)
+}
+
+// ofUnknownUser returns the configuration with credentials that RabbitMQ does not know.
+func ofUnknownUser(t *testing.T, cnf *config.Config) *config.Config {
+	t.Helper()
 	address, err := url.Parse(cnf.Broker)
 	require.NoError(t, err)
 	address.User = url.UserPassword("nobody", "knows")
-	wrong := *cnf
-	wrong.Broker = address.String()
-	err = newBroker(t, &wrong).Publish(t.Context(), task("add", "a"))
-	require.ErrorIs(t, err, amqp.ErrCredentials)
-	require.NotErrorIs(t, err, amqpadapter.ErrNotConfirmed)
+	unknown := *cnf
+	unknown.Broker = address.String()
+	return &unknown
 }
 
 func TestErrorsTellNoPassword(t *testing.T) {

@@ -106,10 +106,8 @@ func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, need := range m.needs {
-		if err := conn.ensure(ctx, need); err != nil {
-			return conn, err
-		}
+	if err := conn.ensure(ctx, m.needs...); err != nil {
+		return conn, err
 	}
 	channel, sent, err := conn.send(ctx, m)
 	if err == nil {

@@ -21,8 +21,8 @@ const (
 // writeBuffer lets many goroutines write to one connection without a system call each: what comes while one write is
 // under way leaves with the next, which is about a fifth more confirmed messages for 16 publishers; so do the
 // acknowledgements of tasks that end at about the same time. And a RabbitMQ that has stopped reading, as it does when it
-// is short of memory, keeps none of them from heeding its context. What waits here is bounded by maxOutstanding messages
-// for each stalledAfter, and by the acknowledgements of what RabbitMQ has handed out.
+// is short of memory, keeps none of them from heeding its context. What waits here is bounded by maxOutstanding messages,
+// and by the acknowledgements of what RabbitMQ has handed out.
 type writeBuffer struct {
 	net.Conn
 

@@ -82,6 +82,24 @@ func TestSlowNetworkIsNotTakenForALostOne(t *testing.T) {
 	})
 }
 
+func TestWriteBufferKeepsNoMemoryOfWhatWasLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, far) }()
+		buffer := newWriteBuffer(near).(*writeBuffer)
+		for range 2 { // with the second it takes what the first has left
+			_, err := buffer.Write(make([]byte, maxSpare+1))
+			require.NoError(t, err)
+			synctest.Wait()
+		}
+		buffer.mu.Lock()
+		kept := cap(buffer.pending)
+		buffer.mu.Unlock()
+		require.LessOrEqual(t, kept, maxSpare)
+		require.NoError(t, buffer.Close())
+	})
+}
+
 func TestWriteBufferKeepsTheOrderOfWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	near, far := connectTCP(t)

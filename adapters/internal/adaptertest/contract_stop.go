@@ -49,15 +49,13 @@ func stopWaitsForRunningTasks(t *testing.T, f *fixture) {
 	latch := NewLatch(t)
 	var finished atomic.Bool
 	ended := make(chan bool, 1)
-	processor := &Processor{Func: func(s *tasks.Signature) error {
-		err := latch.Hold(s)
-		finished.Store(true)
-		return err
-	}}
 	go func() {
-		for retry := true; retry; { // a server under load may refuse the first start
-			retry, _ = broker.StartConsuming("worker", 1, processor)
-		}
+		err := consume(broker, 1, &Processor{Func: func(s *tasks.Signature) error { // a server under load may refuse a start
+			err := latch.Hold(s)
+			finished.Store(true)
+			return err
+		}})
+		assert.NoError(t, err)
 		ended <- finished.Load()
 	}()
 	Publish(t, broker, Task("add", "a"))

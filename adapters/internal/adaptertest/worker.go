@@ -17,15 +17,23 @@ func Work(t testing.TB, broker brokersiface.Broker, concurrency int, p *Processo
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for retry := true; retry; {
-			retry, _ = broker.StartConsuming("worker", concurrency, p)
-		}
+		_ = consume(broker, concurrency, p)
 	}()
 	t.Cleanup(func() {
 		broker.StopConsuming()
 		<-ended
 	})
 	return ended
+}
+
+// consume starts again for as long as the broker says so, and returns the error of the last start.
+func consume(broker brokersiface.Broker, concurrency int, p *Processor) error {
+	for {
+		retry, err := broker.StartConsuming("worker", concurrency, p)
+		if !retry {
+			return err
+		}
+	}
 }
 
 // Start is Work on one task at a time with a new processor of the default queue.

@@ -125,10 +125,13 @@ func TestClusterLosesNoTask(t *testing.T) {
 		nodes[2].kill()
 		ctx, giveUp := context.WithCancel(t.Context())
 		var waiting sync.WaitGroup
-		for range 300 { // more than are sent at a time without being confirmed
-			waiting.Go(func() {
-				assert.ErrorIs(t, p.server.GetBroker().Publish(ctx, toStuck), amqpadapter.ErrNotConfirmed)
-			})
+		for _, sender := range []*producer{p, newProducer(t, entry, queue)} { // the second has yet to declare the queue
+			for range 300 { // more than are sent at a time without being confirmed
+				waiting.Go(func() {
+					assert.ErrorIs(t, sender.server.GetBroker().Publish(ctx, toStuck), amqpadapter.ErrNotConfirmed)
+				})
+			}
+			require.True(t, waitFor(func() bool { return sender.send("record", "to another queue") == nil }))
 		}
 		p.produce(t, many, func(id string) error { return p.send("record", id) })
 		c.awaits(t, p.wait())
