@@ -121,11 +121,12 @@ func await(ctx context.Context, attempt func() error) error {
 // busDistance is what Redis adds to a port for the one on which nodes of a cluster talk.
 const busDistance = 10000
 
-// freePort returns a port that is free, as is the bus port with it. Both lie below the range that systems give to
-// outgoing connections, so that none of these takes them meanwhile.
+// freePort returns a port that is free, as is the bus port with it. Both lie below the ports that the fault tests of
+// RabbitMQ use, from 28000, and below the range that systems give to outgoing connections, so that none of these takes
+// them meanwhile.
 func freePort() (int, error) {
 	for range 1000 {
-		port := 10000 + rand.IntN(12000)
+		port := 10000 + rand.IntN(8000)
 		if isFree(port) && isFree(port+busDistance) {
 			return port, nil
 		}

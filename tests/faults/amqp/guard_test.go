@@ -16,19 +16,23 @@ import (
 
 // guard runs a server for as long as its own input is open, then kills it with its children and removes its files. The
 // input is a pipe that closes when the test binary ends, whatever ends it: no server outlives a panic, a timeout or a
-// SIGKILL. A line of input has the server killed, but leaves its files.
+// SIGKILL. A line of input has the server killed, but leaves its files. The log ends with ended where the server has ended
+// by itself.
 //
 // Erlang reserves memory for every file it might open: gigabytes where the limit is a container's 2^30.
 const guard = `
 trap '' INT TERM HUP
 set -m
 ulimit -Sn 65536 2>/dev/null
-"$@" >>"$DIR/console.log" 2>&1 </dev/null &
+{ "$@"; echo "` + ended + `$?"; } >>"$DIR/console.log" 2>&1 </dev/null &
 read -r order
 kill -9 -- -$!
 wait
 [[ -n $order ]] || rm -rf "$DIR"
 `
+
+// ended comes before the exit status of a server in the last line of its log.
+const ended = "ended with exit status "
 
 // A guarded process is one that ends with the tests.
 type guarded struct {

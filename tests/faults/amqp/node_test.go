@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,13 +127,23 @@ func (n *node) start() (err error) {
 // await waits until the node takes connections.
 func (n *node) await(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	require.NoError(t, n.up())
+}
+
+// up waits until the node takes connections, or says how its log ends.
+func (n *node) up() error {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		connection, err := amqp.DialConfig(n.url, amqp.Config{Locale: "en_US", Dial: amqp.DefaultDial(time.Second)})
-		if err != nil {
-			return false
+		if err == nil {
+			return connection.Close()
 		}
-		return connection.Close() == nil
-	}, 2*time.Minute, 100*time.Millisecond, "RabbitMQ does not answer; its log is %s", n.dir)
+		log, _ := os.ReadFile(filepath.Join(n.dir, "console.log"))
+		log = bytes.TrimSpace(log[max(0, len(log)-2000):])
+		last := log[bytes.LastIndexByte(log, '\n')+1:]
+		if bytes.HasPrefix(last, []byte(ended)) || time.Now().After(deadline) {
+			return fmt.Errorf("%s does not answer: %w; its log ends:\n%s", n.name, err, log)
+		}
+	}
 }
 
 // kill ends the node as the loss of its machine would.
@@ -166,10 +177,17 @@ func (n *node) stop() {
 	_ = os.RemoveAll(n.dir) // where it was killed before
 }
 
-// freePort is below the range that systems give to outgoing connections, so that none of these takes it meanwhile.
+// ports are those that freePort has returned.
+var ports sync.Map
+
+// freePort is below the range that systems give to outgoing connections, so that none of these takes it meanwhile, and
+// above the ports of package services. A node listens seconds after it has got a port: none is returned twice.
 func freePort() int {
 	for {
-		port := 20000 + rand.IntN(12000)
+		port := 28000 + rand.IntN(4768)
+		if _, taken := ports.LoadOrStore(port, true); taken {
+			continue
+		}
 		listener, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err == nil {
 			_ = listener.Close()

@@ -1,6 +1,8 @@
 package amqp_test
 
 import (
+	"fmt"
+	"os"
 	"sync"
 	"testing"
 
@@ -63,9 +65,9 @@ func take(t *testing.T, places chan struct{}) {
 
 func (l *lent) lend(t *testing.T) *node {
 	t.Helper()
-	l.start.Do(func() { l.err = l.prepare() })
+	l.start.Do(func() { l.node, l.err = l.prepare() })
 	require.NoError(t, l.err)
-	l.node.await(t)
+	l.node.await(t) // the test before may have failed and left it killed
 	return l.node
 }
 
@@ -76,16 +78,35 @@ func (l *lent) stop() {
 	}
 }
 
-// prepare starts the node, and an epmd of its own.
-func (l *lent) prepare() error {
+// prepare starts the node. Many tests need it: where it does not come up, it is started anew once, on other ports.
+func (l *lent) prepare() (*node, error) {
+	n, err := startNode(l.name, l.advanced)
+	if err == nil {
+		return n, nil
+	}
+	fmt.Fprintln(os.Stderr, "started anew:", err)
+	return startNode(l.name, l.advanced)
+}
+
+// startNode starts a node with an epmd of its own, and waits until it takes connections.
+func startNode(name, advanced string) (*node, error) {
 	port := freePort()
 	epmd, err := startEpmd(port)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if l.node, err = prepareNode(l.name, port, l.advanced); err != nil {
-		return err
+	n, err := prepareNode(name, port, advanced)
+	if err != nil {
+		epmd.remove()
+		return nil, err
 	}
-	l.node.epmd = epmd
-	return l.node.start()
+	n.epmd = epmd
+	if err = n.start(); err == nil {
+		err = n.up()
+	}
+	if err != nil {
+		n.stop()
+		return nil, err
+	}
+	return n, nil
 }
