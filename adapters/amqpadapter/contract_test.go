@@ -143,7 +143,7 @@ func (s *contractSite) Network() *adaptertest.Network { return s.network }
 
 func (s *contractSite) NewBroker(t *testing.T, o adaptertest.Options) brokersiface.Broker {
 	t.Helper()
-	var opts []amqpadapter.BrokerOption
+	opts := []amqpadapter.BrokerOption{amqpadapter.WithStopTimeout(adaptertest.StopTimeout)}
 	if o.MaxAttempts != nil {
 		opts = append(opts, amqpadapter.WithMaxAttempts(*o.MaxAttempts))
 	}

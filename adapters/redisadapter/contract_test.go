@@ -186,7 +186,7 @@ func (s *contractSite) Network() *adaptertest.Network { return s.network }
 
 func (s *contractSite) NewBroker(t *testing.T, o adaptertest.Options) brokersiface.Broker {
 	t.Helper()
-	opts := s.options(s.cnf)
+	opts := append(s.options(s.cnf), redisadapter.WithStopTimeout(adaptertest.StopTimeout))
 	if o.MaxAttempts != nil {
 		opts = append(opts, redisadapter.WithMaxAttempts(*o.MaxAttempts))
 	}

@@ -86,5 +86,9 @@ type Options struct {
 	Logger         *slog.Logger
 }
 
+// StopTimeout is that of all brokers that a site makes: a busy server may take longer than the default to make the queues
+// of a task that is put back.
+const StopTimeout = time.Minute
+
 // Backoff is what WithBackoff takes.
 type Backoff struct{ First, Last time.Duration }
