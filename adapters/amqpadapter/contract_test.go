@@ -143,7 +143,9 @@ func (s *contractSite) Network() *adaptertest.Network { return s.network }
 
 func (s *contractSite) NewBroker(t *testing.T, o adaptertest.Options) brokersiface.Broker {
 	t.Helper()
-	opts := []amqpadapter.BrokerOption{amqpadapter.WithStopTimeout(adaptertest.StopTimeout)}
+	opts := []amqpadapter.BrokerOption{
+		amqpadapter.WithPublishTimeout(adaptertest.Timeout), amqpadapter.WithStopTimeout(adaptertest.Timeout),
+	}
 	if o.MaxAttempts != nil {
 		opts = append(opts, amqpadapter.WithMaxAttempts(*o.MaxAttempts))
 	}

@@ -186,7 +186,8 @@ func (s *contractSite) Network() *adaptertest.Network { return s.network }
 
 func (s *contractSite) NewBroker(t *testing.T, o adaptertest.Options) brokersiface.Broker {
 	t.Helper()
-	opts := append(s.options(s.cnf), redisadapter.WithStopTimeout(adaptertest.StopTimeout))
+	opts := append(s.options(s.cnf),
+		redisadapter.WithPublishTimeout(adaptertest.Timeout), redisadapter.WithStopTimeout(adaptertest.Timeout))
 	if o.MaxAttempts != nil {
 		opts = append(opts, redisadapter.WithMaxAttempts(*o.MaxAttempts))
 	}

@@ -86,9 +86,9 @@ type Options struct {
 	Logger         *slog.Logger
 }
 
-// StopTimeout is that of all brokers that a site makes: a busy server may take longer than the default to make the queues
-// of a task that is put back.
-const StopTimeout = time.Minute
+// Timeout is that of WithPublishTimeout and WithStopTimeout of all brokers that a site makes, where Options say nothing
+// else: a busy server may take longer than the defaults to make the queues of the first task that comes later.
+const Timeout = 2 * time.Minute
 
 // Backoff is what WithBackoff takes.
 type Backoff struct{ First, Last time.Duration }
