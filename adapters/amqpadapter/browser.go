@@ -2,6 +2,7 @@ package amqpadapter
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -14,6 +15,17 @@ type browser struct {
 	closed func()
 	// queue is where messages were taken from.
 	queue string
+	// acked has the delivery tags of what was acknowledged.
+	acked map[uint64]bool
+}
+
+// Ack acknowledges a message that was taken out.
+func (b *browser) Ack(tag uint64, multiple bool) error {
+	err := b.callChannel.Ack(tag, multiple)
+	if err == nil {
+		b.acked[tag] = true
+	}
+	return err
 }
 
 // messages goes through the messages that are in the queue when it begins, the oldest first. An error ends it.
@@ -80,15 +92,22 @@ func (b *browser) get(ctx context.Context, queue string) (amqp.Delivery, bool, e
 	if err != nil {
 		return amqp.Delivery{}, false, err
 	}
+	d.Acknowledger = b
 	return d, ok, nil
 }
 
-func (b *browser) close(ctx context.Context) {
-	_ = b.call(ctx, func() error {
+// close puts back what was not acknowledged. The error says that what was acknowledged may come back too: RabbitMQ does
+// not answer an acknowledgement, but does answer what comes after it.
+func (b *browser) close(ctx context.Context) error {
+	err := b.call(ctx, func() error {
 		defer b.closed()
 		defer func() { _ = b.Close() }()
 		return b.putBack()
 	})
+	if err != nil && len(b.acked) > 0 {
+		return fmt.Errorf("what was removed may be there again: %w", err)
+	}
+	return nil
 }
 
 // putBack returns when RabbitMQ will hand out nothing more before what was not acknowledged is in the queue again. What a

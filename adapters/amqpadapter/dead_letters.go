@@ -23,8 +23,10 @@ import (
 // RabbitMQ does not let one look into a queue: Get, All, Replay and Drop take messages out and put those back that
 // shall stay. Other processes that look meanwhile do not see them. In a classic queue they come to their old places,
 // and RabbitMQ marks them as redelivered. In a quorum queue that would count as a delivery, and RabbitMQ drops what was
-// delivered too often: there they are published anew, in their old order, and a letter may be there twice after a lost
-// connection. A quorum queue that is full takes no letter back: each look counts then.
+// delivered too often: there they are published anew, in their old order, which is done although the context has ended;
+// where RabbitMQ does not answer, a method may so take WithPublishTimeout of the broker (default 30 s) longer than its
+// context. Up to 256 letters may be there twice after a lost connection. A quorum queue that is full takes no letter back:
+// each look counts then, and All says so by an error.
 type DeadLetters struct {
 	queue deadLetterQueue
 	// looking lets one method at a time take letters out: it would hide them from the others.
@@ -169,7 +171,7 @@ func (d *DeadLetters) count(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer b.close(ctx)
+	defer func() { _ = b.close(ctx) }()
 	n, err := b.count(ctx, d.queue.name)
 	if isMissing(err) {
 		return 0, nil // the first letter makes the queue
@@ -241,21 +243,30 @@ func (d *DeadLetters) DropAll(ctx context.Context) (int, error) {
 	return dropped, nil
 }
 
-// find does something with the letter of an ID, and returns deadletter.ErrNotFound where there is none.
+// find does something with the letter of an ID, and returns deadletter.ErrNotFound where there is none. That others could
+// not be put back is no error of it.
 func (d *DeadLetters) find(ctx context.Context, id string, do func(amqp.Delivery) error) error {
-	err := deadletter.ErrNotFound
-	failed := d.each(ctx, func(found amqp.Delivery) (more bool, _ error) {
-		if idOf(found) != id {
+	found, err := false, error(nil)
+	failed := d.each(ctx, func(letter amqp.Delivery) (more bool, _ error) {
+		if idOf(letter) != id {
 			return true, nil
 		}
-		err = do(found)
+		found, err = true, do(letter)
 		return false, nil
 	})
-	return errors.Join(failed, err)
+	switch {
+	case err != nil, found && errors.Is(failed, errNotPutBack):
+		return err
+	case failed != nil:
+		return failed
+	case !found:
+		return deadletter.ErrNotFound
+	}
+	return nil
 }
 
 // each visits the letters that are there now until visit wants no more. What visit does not acknowledge stays.
-func (d *DeadLetters) each(ctx context.Context, visit func(amqp.Delivery) (more bool, err error)) error {
+func (d *DeadLetters) each(ctx context.Context, visit func(amqp.Delivery) (more bool, err error)) (err error) {
 	if err := d.looking.lock(ctx); err != nil {
 		return err
 	}
@@ -264,7 +275,11 @@ func (d *DeadLetters) each(ctx context.Context, visit func(amqp.Delivery) (more 
 	if err != nil {
 		return err
 	}
-	defer b.close(ctx)
+	defer func() {
+		if unsure := b.close(ctx); unsure != nil {
+			err = unsure
+		}
+	}()
 	kind, err := d.queue.publisher.queueType(ctx, d.queue.name)
 	switch {
 	case isMissing(err):

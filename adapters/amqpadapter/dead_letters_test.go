@@ -188,6 +188,9 @@ func TestDeadLettersHeedTheContextAndSayWhenTheyAreClosed(t *testing.T) {
 	require.NoError(t, dead.Close())
 	_, err = dead.Count(t.Context())
 	require.ErrorIs(t, err, amqpadapter.ErrClosed)
+	_, err = dead.Get(t.Context(), "x")
+	require.ErrorIs(t, err, amqpadapter.ErrClosed)
+	require.NotErrorIs(t, err, deadletter.ErrNotFound, "nobody knows")
 }
 
 // What is dropped is still counted when nobody waits for it any more: the race detector watches.

@@ -48,9 +48,10 @@ type fakeRabbitMQ struct {
 	mu      sync.Mutex
 	ignored []method
 	late    []func() // answers
-	// queued are the messages of each queue, and slow is how long it takes to hand one out.
+	// queued are the messages of each queue, slow is how long it takes to hand one out, and handed how many were.
 	queued [][]byte
 	slow   time.Duration
+	handed uint64
 	// published counts the messages of each channel, and sent those under each routing key.
 	published map[uint16]uint64
 	sent      map[string]int
@@ -203,7 +204,8 @@ func (f *fakeRabbitMQ) get(conn net.Conn, channel uint16) {
 	}
 	body := f.queued[0]
 	f.queued = f.queued[1:]
-	tag := binary.BigEndian.AppendUint64(nil, 1) // a channel that takes several does not tell them apart
+	f.handed++
+	tag := binary.BigEndian.AppendUint64(nil, f.handed)
 	send(conn, channel, basicGetOK, append(tag, make([]byte, 1+1+1+4)...))
 	header := binary.BigEndian.AppendUint64([]byte{0, 60, 0, 0}, uint64(len(body)))
 	sendFrame(conn, 2, channel, append(header, 0, 0)) // without properties

@@ -38,7 +38,7 @@ func (b *broker) pendingTasks(ctx context.Context, queue string, heard func()) (
 	if err != nil {
 		return nil, err
 	}
-	defer browser.close(ctx)
+	defer func() { _ = browser.close(ctx) }()
 	if err := b.publisher.checkLook(ctx, browser, queue); err != nil {
 		return nil, err
 	}

@@ -179,7 +179,7 @@ func (p *publisher) browse(ctx context.Context) (*browser, error) {
 		p.busy.Add(-1)
 		return nil, err
 	}
-	return &browser{callChannel: channel, closed: func() { p.busy.Add(-1) }}, nil
+	return &browser{callChannel: channel, closed: func() { p.busy.Add(-1) }, acked: make(map[uint64]bool)}, nil
 }
 
 // closeIdle closes the connection unless it is in use. The next message opens it again.

@@ -3,53 +3,95 @@ package amqpadapter
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/machinery-envelope/machinery-envelope/adapters/internal/lifecycle"
 )
+
+// errNotPutBack says that letters are at their old places, where a quorum queue counts that they were delivered.
+var errNotPutBack = errors.New("letters could not be published anew, so that this look counts as a delivery of them")
 
 // rotate visits the letters of a quorum queue until visit wants no more. It puts those that stay at the end of the
 // queue, all of them, which keeps their order: what is only returned counts as delivered there, and RabbitMQ drops what
-// was delivered too often. A letter is acknowledged when its copy is confirmed, so that one may be there twice after a
-// lost connection.
+// was delivered too often. So it does when ctx has ended. A letter is acknowledged when its copy is confirmed, so that
+// some may be there twice after a lost connection.
 func (d *DeadLetters) rotate(ctx context.Context, b *browser, visit func(amqp.Delivery) (more bool, err error)) error {
-	var acked acknowledged
-	var letters []amqp.Delivery
-	for letter, err := range b.messages(ctx, d.queue.name) {
-		if err != nil {
-			return err
-		}
-		acked.watch(&letter)
-		letters = append(letters, letter)
+	letters, failure := d.takeAll(ctx, b)
+	if failure == nil {
+		failure = visitAll(b, letters, visit)
 	}
-	var failure error
-	for _, letter := range letters {
-		more, err := visit(letter)
-		if failure = err; err != nil || !more {
-			break
-		}
-	}
-	return errors.Join(failure, d.putBack(ctx, letters, &acked))
+	return errors.Join(failure, d.putBack(context.WithoutCancel(ctx), b, letters))
 }
 
-// putBack replaces the letters that are not acknowledged by copies.
-func (d *DeadLetters) putBack(ctx context.Context, letters []amqp.Delivery, acked *acknowledged) error {
-	var staying []amqp.Delivery
-	var copies []message
+// takeAll takes all letters out, or those that it has when ctx ends. It waits for the one that is on its way then, unless
+// RabbitMQ does not answer: nobody could put it back.
+func (d *DeadLetters) takeAll(ctx context.Context, b *browser) (letters []amqp.Delivery, err error) {
+	answered, cancel := lifecycle.WithGrace(context.WithoutCancel(ctx), ctx, d.queue.publisher.deadlines.timeout)
+	defer cancel()
+	for letter, err := range b.messages(answered, d.queue.name) {
+		if err != nil {
+			return letters, err
+		}
+		letters = append(letters, letter)
+		if ctx.Err() != nil {
+			return letters, context.Cause(ctx)
+		}
+	}
+	return letters, nil
+}
+
+// visitAll ends when the connection is lost: RabbitMQ has all letters back then, and what visit sends of one it would send
+// again with the next look.
+func visitAll(b *browser, letters []amqp.Delivery, visit func(amqp.Delivery) (more bool, err error)) error {
 	for _, letter := range letters {
-		if !acked.tags[letter.DeliveryTag] {
-			staying = append(staying, letter)
-			copies = append(copies, message{routingKey: d.queue.name, Publishing: copyOf(letter)})
+		if b.IsClosed() {
+			return amqp.ErrClosed
+		}
+		if more, err := visit(letter); err != nil || !more {
+			return err
 		}
 	}
+	return nil
+}
+
+// putBack replaces the letters that are not acknowledged by copies, a few at a time: those whose copies are confirmed and
+// that are not yet acknowledged are there twice where the process dies.
+func (d *DeadLetters) putBack(ctx context.Context, b *browser, letters []amqp.Delivery) error {
+	staying := slices.DeleteFunc(letters, func(letter amqp.Delivery) bool { return b.acked[letter.DeliveryTag] })
 	var failures []error
-	for i, err := range d.queue.publisher.publishMany(ctx, copies) {
-		if err == nil {
-			err = staying[i].Ack(false)
+	for some := range slices.Chunk(staying, maxOutstanding) {
+		if b.IsClosed() {
+			break // RabbitMQ has put them back
 		}
-		failures = append(failures, err)
+		errs := d.replace(ctx, some)
+		failures = append(failures, errs...)
+		if slices.ContainsFunc(errs, mayBeSentLater) {
+			break // as would be those behind them
+		}
 	}
-	return errors.Join(failures...)
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("%w: %w", errNotPutBack, err)
+	}
+	return nil
+}
+
+// replace acknowledges the letters whose copies are confirmed.
+func (d *DeadLetters) replace(ctx context.Context, letters []amqp.Delivery) []error {
+	copies := make([]message, len(letters))
+	for i, letter := range letters {
+		copies[i] = message{routingKey: d.queue.name, Publishing: copyOf(letter)}
+	}
+	errs := d.queue.publisher.publishMany(ctx, copies)
+	for i, letter := range letters {
+		if errs[i] == nil {
+			errs[i] = letter.Ack(false)
+		}
+	}
+	return errs
 }
 
 // copyOf is a letter that keeps its ID. One that RabbitMQ itself has put here gets our headers: RabbitMQ writes its own
@@ -68,26 +110,4 @@ func copyOf(letter amqp.Delivery) amqp.Publishing {
 	}
 	p.Headers[DeathTimeHeader] = found.Time.Truncate(time.Second)
 	return p
-}
-
-// acknowledged notes which messages were acknowledged.
-type acknowledged struct {
-	amqp.Acknowledger
-	tags map[uint64]bool
-}
-
-func (a *acknowledged) watch(d *amqp.Delivery) {
-	if a.tags == nil {
-		a.tags = make(map[uint64]bool)
-	}
-	a.Acknowledger = d.Acknowledger // one channel is that of all
-	d.Acknowledger = a
-}
-
-func (a *acknowledged) Ack(tag uint64, multiple bool) error {
-	err := a.Acknowledger.Ack(tag, multiple)
-	if err == nil {
-		a.tags[tag] = true
-	}
-	return err
 }

@@ -79,7 +79,7 @@ func (s *source) purge(ctx context.Context, queue string) error {
 	if err != nil {
 		return err
 	}
-	defer browser.close(ctx)
+	defer func() { _ = browser.close(ctx) }()
 	return browser.call(ctx, func() error {
 		_, err := browser.QueuePurge(queue, false)
 		return err

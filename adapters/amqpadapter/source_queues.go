@@ -162,7 +162,7 @@ func (c *counter) declared(ctx context.Context, queue string) (found amqp.Queue,
 
 func (c *counter) close(ctx context.Context) {
 	if c.browser != nil {
-		c.browser.close(ctx)
+		_ = c.browser.close(ctx)
 		c.browser = nil
 	}
 }

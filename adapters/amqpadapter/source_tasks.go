@@ -223,7 +223,7 @@ func (s *source) browseQueue(ctx context.Context, queue string, visit func(amqp.
 }
 
 // takeOut visits the messages of a classic queue until visit wants no more. What visit does not acknowledge goes back.
-func (s *source) takeOut(ctx context.Context, queue string, visit func(amqp.Delivery) (more bool, err error)) error {
+func (s *source) takeOut(ctx context.Context, queue string, visit func(amqp.Delivery) (more bool, err error)) (err error) {
 	if err := s.looking.lock(ctx); err != nil { // another look would not see what this one has
 		return err
 	}
@@ -232,7 +232,11 @@ func (s *source) takeOut(ctx context.Context, queue string, visit func(amqp.Deli
 	if err != nil {
 		return err
 	}
-	defer browser.close(ctx)
+	defer func() {
+		if unsure := browser.close(ctx); unsure != nil {
+			err = unsure
+		}
+	}()
 	err = s.publisher.checkLook(ctx, browser, queue)
 	switch {
 	case isMissing(err):
