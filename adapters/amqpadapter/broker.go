@@ -28,9 +28,9 @@ type Broker interface {
 	// StartConsuming return ErrClosed. It may be called more than once.
 	io.Closer
 	// PublishMany sends tasks as Publish does, each before the one before it is confirmed, which is many times faster. It
-	// returns the error of each task, nil for one that RabbitMQ keeps. A task that has to be sent again may come behind
-	// the others. WithPublishTimeout bounds the time for each 4,096 tasks; when it is up, those behind them are not sent.
-	// SendGroup and SendChord of the middleware send the members of a group so.
+	// returns the error of each task, nil for one that RabbitMQ keeps. A task that has to be sent again, or is of more
+	// than 1 MiB, may come behind the others. WithPublishTimeout bounds the time for each 4,096 tasks; when it is up,
+	// those behind them are not sent. SendGroup and SendChord of the middleware send the members of a group so.
 	PublishMany(ctx context.Context, signatures []*tasks.Signature) []error
 	// DeadLetters returns those of WithDeadLetters or else of the default queue. What the middleware refuses goes
 	// there, or to those of the queue that it came from, as the bytes that it came in.
@@ -109,6 +109,9 @@ func (b *broker) AdjustRoutingKey(s *tasks.Signature) {
 // is up; the task may be in the queue twice then. So is a task that RabbitMQ refuses, as it does where a queue is full.
 // The errors are ErrUnroutable, ErrNotConfirmed, ErrTooLarge, ErrConfig, ErrClosed, envelope.ErrLimit (see
 // WithMaxMessage), and those of encoding/json, ctx and the client library.
+//
+// The task's headers are AMQP headers too, exactly, but for times, which AMQP has in seconds. A value that AMQP has no
+// type for is there as encoding/json has it, and an integer beyond int64 as its digits.
 //
 // What a worker of this process sends for a task that it is processing, such as a callback, is tried for as long as the
 // worker runs, whatever becomes of ctx, and the task is not done before: see the package's documentation.

@@ -44,6 +44,10 @@
 //     never be sent goes to the dead letters of WithDeadLetters, or else of the default queue; where these cannot take
 //     it either, because RabbitMQ takes no message so large or because it has no JSON, they get the beginning of it,
 //     which cannot be replayed. Where they take nothing at all, the task is put back, and that counts as an attempt.
+//   - RabbitMQ closes the channel on which a process sends, up to 256 tasks at a time, for one that it refuses: the
+//     exchange was just deleted, the user may not write to it, or max_message_size is below 1 MiB. The others are sent
+//     again, and those that RabbitMQ had taken already are there twice. A task of more than 1 MiB is sent on a channel
+//     of its own.
 //   - What cannot be moved to the dead letters or put back, because a queue is full, say, is tried again beside other
 //     tasks.
 //   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries

@@ -13,7 +13,7 @@ var (
 	// latter case it may have the task all the same.
 	ErrNotConfirmed = errors.New("message was not confirmed")
 	// ErrTooLarge is returned by Publish for a routing key or a header name of more than 255 bytes, and for headers
-	// that do not fit in an AMQP frame.
+	// that do not fit in an AMQP frame, are nested more than 32 deep, or of which more than 8,000 stand side by side.
 	ErrTooLarge = errors.New("too large for AMQP")
 	// ErrClosed is returned by Publish, StartConsuming and the methods of DeadLetters after Close.
 	ErrClosed = errors.New("broker is closed")

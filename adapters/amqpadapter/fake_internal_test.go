@@ -43,7 +43,7 @@ var (
 
 // A fakeRabbitMQ answers what a worker without tasks asks, and needs no network, so that a test can have its own clock. It
 // confirms what is published, but what goes to "silent", of which it says nothing, to "full", which it refuses, and to
-// "gone", for which it closes the channel.
+// "gone" and "refused", for which it closes the channel.
 type fakeRabbitMQ struct {
 	mu      sync.Mutex
 	ignored []method
@@ -55,6 +55,8 @@ type fakeRabbitMQ struct {
 	// published counts the messages of each channel, and sent those under each routing key.
 	published map[uint16]uint64
 	sent      map[string]int
+	// noEntry is the code with which it closes a connection that begins, where it is not 0.
+	noEntry uint16
 	// closed counts the channels that were closed.
 	closed int
 }
@@ -136,6 +138,10 @@ func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments
 	case connectionStartOK:
 		send(conn, channel, connectionTune, make([]byte, 8)) // no limits, and no heartbeats
 	case connectionOpen:
+		if f.noEntry != 0 {
+			send(conn, channel, connectionClose, reasonWithCode(f.noEntry))
+			return
+		}
 		send(conn, channel, answer, make([]byte, 1))
 	case channelOpen:
 		send(conn, channel, answer, make([]byte, 4))
@@ -170,10 +176,17 @@ func (f *fakeRabbitMQ) publish(conn net.Conn, channel uint16, arguments []byte) 
 	case "full":
 		send(conn, channel, basicNack, append(tag, 0))
 	case "gone":
-		send(conn, channel, channelClose, append(binary.BigEndian.AppendUint16(nil, amqp.NotFound), make([]byte, 5)...))
+		send(conn, channel, channelClose, reasonWithCode(amqp.NotFound))
+	case "refused":
+		send(conn, channel, channelClose, reasonWithCode(amqp.PreconditionFailed))
 	default:
 		send(conn, channel, basicAck, append(tag, 0))
 	}
+}
+
+// reasonWithCode is what a channel or a connection is closed with.
+func reasonWithCode(code uint16) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, code), make([]byte, 5)...)
 }
 
 // count returns the number of a message on its channel.

@@ -1,10 +1,13 @@
 package amqpadapter
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -27,24 +30,22 @@ const (
 	maxEnvelopeHeader = 1024
 	// maxShortString is what AMQP has room for in the names of headers, routing keys and some properties.
 	maxShortString = 255
+	// maxHeaderDepth and maxHeaders bound how deep headers are nested, and how many stand side by side. The client
+	// library reads 32 levels and 8192 headers, of which some are left for those that a message gets on its way.
+	maxHeaderDepth = 32
+	maxHeaders     = 8000
 )
 
 // headersOf returns the AMQP headers of a task: its own, without those that this package sets itself, and those that
 // say what its arguments are.
 func headersOf(s *tasks.Signature) (amqp.Table, error) {
-	headers := amqp.Table{}
-	for name, value := range s.Headers {
-		if !isReserved(name) {
-			headers[name] = headerValue(value)
-		}
-	}
-	addArgumentHeaders(headers, s)
-	if err := checkNames(headers); err != nil {
-		return nil, err
-	}
-	if err := headers.Validate(); err != nil {
+	own := maps.Clone(s.Headers)
+	maps.DeleteFunc(own, func(name string, _ any) bool { return isReserved(name) })
+	headers, err := headerTable(own, 0)
+	if err != nil {
 		return nil, fmt.Errorf("headers: %w", err)
 	}
+	addArgumentHeaders(headers, s)
 	return headers, nil
 }
 
@@ -71,55 +72,94 @@ func isReserved(name string) bool {
 // countingHeaders count, in the AMQP headers of a message, what was tried.
 var countingHeaders = []string{DeliveriesHeader, UnregisteredHeader}
 
-// checkNames returns ErrTooLarge for a name that AMQP has no room for, in nested tables too.
-func checkNames(value any) error {
-	switch value := value.(type) {
-	case amqp.Table:
-		for name, element := range value {
-			if len(name) > maxShortString {
-				return fmt.Errorf("name of a header: %w", ErrTooLarge)
-			}
-			if err := checkNames(element); err != nil {
-				return err
-			}
+// headerTable returns the values of a table at some depth as AMQP can carry them.
+func headerTable[T ~map[string]any](values T, depth int) (amqp.Table, error) {
+	if err := checkNesting(len(values), depth); err != nil {
+		return nil, err
+	}
+	table := make(amqp.Table, len(values)+2) // room for those that say what the arguments are
+	for name, value := range values {
+		if len(name) > maxShortString {
+			return nil, fmt.Errorf("name of a header: %w", ErrTooLarge)
 		}
-	case []any:
-		for _, element := range value {
-			if err := checkNames(element); err != nil {
-				return err
-			}
+		carried, err := headerValue(value, depth+1)
+		if err != nil {
+			return nil, err
 		}
+		table[name] = carried
+	}
+	return table, nil
+}
+
+func headerList(values []any, depth int) ([]any, error) {
+	if err := checkNesting(len(values), depth); err != nil {
+		return nil, err
+	}
+	list := make([]any, len(values))
+	for i, value := range values {
+		carried, err := headerValue(value, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = carried
+	}
+	return list, nil
+}
+
+// checkNesting refuses a table or list for which the connection of whoever receives it would end.
+func checkNesting(elements, depth int) error {
+	if elements > maxHeaders || depth > maxHeaderDepth {
+		return fmt.Errorf("table or list: %w", ErrTooLarge)
 	}
 	return nil
 }
 
-// headerValue returns a value that AMQP can carry in place of what encoding/json makes of one: headers are read back
-// from the body of a message before it is published again.
-func headerValue(value any) any {
+// headerValue returns a value as AMQP can carry it, exactly but for times, which AMQP has in seconds. What it has no
+// type for is carried as encoding/json has it in the body: from there headers are read back before a message is
+// published again.
+func headerValue(value any, depth int) (any, error) {
 	switch value := value.(type) {
+	case nil, bool, string, []byte, time.Time, amqp.Decimal,
+		int8, int16, int32, int64, uint8, uint16, uint32, float32, float64:
+		return value, nil
+	case int:
+		return int64(value), nil // the client library would cut it to 32 bits
 	case json.Number:
-		if n, err := value.Int64(); err == nil {
-			return n
-		}
-		if f, err := value.Float64(); err == nil {
-			return f
-		}
-		return value.String()
+		return headerNumber(value), nil
+	case amqp.Table:
+		return headerTable(value, depth)
 	case map[string]any:
-		table := make(amqp.Table, len(value))
-		for name, element := range value {
-			table[name] = headerValue(element)
-		}
-		return table
+		return headerTable(value, depth)
 	case []any:
-		list := make([]any, len(value))
-		for i, element := range value {
-			list[i] = headerValue(element)
-		}
-		return list
+		return headerList(value, depth)
 	default:
-		return value
+		return headerFromJSON(value, depth)
 	}
+}
+
+// headerNumber returns an integer that AMQP has no type for as its digits.
+func headerNumber(number json.Number) any {
+	if n, err := number.Int64(); err == nil {
+		return n
+	}
+	if f, err := number.Float64(); err == nil && strings.ContainsAny(number.String(), ".eE") {
+		return f
+	}
+	return number.String()
+}
+
+func headerFromJSON(value any, depth int) (any, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var read any
+	if err := decoder.Decode(&read); err != nil {
+		return nil, err
+	}
+	return headerValue(read, depth)
 }
 
 // typeOf names what an argument is, for people and for bindings: nobody relies on it.

@@ -18,6 +18,12 @@ type message struct {
 	amqp.Publishing
 }
 
+// maxShared bounds the messages on the channel that all share, in bytes: RabbitMQ closes it for one longer than its
+// max_message_size. To open another takes two round trips, which is little beside sending so much.
+const maxShared = 1 << 20
+
+func (m *message) isLarge() bool { return len(m.Body) > maxShared }
+
 // messageOf returns the message that brings a task to its queue, at once or when its ETA has come.
 func (t topology) messageOf(s *tasks.Signature) (message, error) {
 	headers, err := headersOf(s)

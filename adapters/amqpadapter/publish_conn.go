@@ -64,17 +64,27 @@ type declaration struct {
 // ensure declares, in their order, what was not yet declared on this connection.
 func (c *publishConn) ensure(ctx context.Context, needs ...declaration) error {
 	for _, need := range needs {
-		if err := c.ensureOne(ctx, need); err != nil {
+		if _, done := c.declared.Load(need.id); done {
+			continue
+		}
+		if err := c.declareInTurn(ctx, need); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *publishConn) ensureOne(ctx context.Context, d declaration) error {
-	if _, done := c.declared.Load(d.id); done {
-		return nil
+// renew declares, in their order, what may have been deleted since. Others go on as if it had not been.
+func (c *publishConn) renew(ctx context.Context, needs ...declaration) error {
+	for _, need := range needs {
+		if err := c.declareInTurn(ctx, need); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (c *publishConn) declareInTurn(ctx context.Context, d declaration) error {
 	if err := c.declaring.lock(ctx); err != nil {
 		return err
 	}
@@ -107,6 +117,32 @@ func (c *publishConn) declare(d declaration) error {
 func (c *publishConn) forget() {
 	c.declared.Clear()
 	c.types.Clear()
+}
+
+// publish tries a message once on the channel that all share. Where that fails by RabbitMQ's decision it tries again
+// alone: another message may have been the reason.
+func (c *publishConn) publish(ctx context.Context, m message) error {
+	if err := c.ensure(ctx, m.needs...); err != nil {
+		return err
+	}
+	if m.isLarge() {
+		return c.publishAlone(ctx, m)
+	}
+	channel, sent, err := c.send(ctx, m)
+	if err == nil {
+		err = channel.await(ctx, sent)
+	}
+	switch {
+	case isRefused(err):
+		return c.publishAlone(ctx, m)
+	case errors.Is(err, errNacked):
+		// Where the node with the leader of a quorum queue is lost, RabbitMQ 3.10 may go on refusing what a channel
+		// sends to it, long after another node has taken over.
+		if err = c.publishAlone(ctx, m); err == nil {
+			c.retire(ctx, channel)
+		}
+	}
+	return err
 }
 
 // send sends a message on the channel that all share. await must follow, on the channel that it returns.

@@ -11,8 +11,9 @@ import (
 const maxBatch = 4096
 
 // publishMany sends messages in their order, each before the one before it is confirmed, and returns the outcome of
-// each. What fails is sent again alone, as publish does, so that it may come behind the others. Where the time is up,
-// those that were not begun are not sent: each batch would have to wait as long.
+// each. What fails is sent again alone, as publish does, and what is large is from the start, so that both may come
+// behind the others. Where the time is up, those that were not begun are not sent: each batch would have to wait as
+// long.
 func (p *publisher) publishMany(ctx context.Context, messages []message) []error {
 	p.busy.Add(1)
 	defer p.busy.Add(-1)
@@ -61,10 +62,17 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 	errs := make([]error, len(messages))
 	var awaiting sync.WaitGroup
 	for i, m := range messages {
+		if errs[i] = m.checkRoutingKey(); errs[i] != nil {
+			continue
+		}
 		conn, err := p.connect(ctx)
 		if err != nil {
 			copy(errs[i:], slices.Repeat([]error{err}, len(messages)-i))
 			break
+		}
+		if m.isLarge() {
+			awaiting.Go(func() { errs[i] = conn.publish(ctx, m) })
+			continue
 		}
 		channel, sent, err := sendBy(ctx, conn, m)
 		if err != nil {
@@ -79,9 +87,6 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 
 // sendBy sends a message over a connection, and declares before what it needs.
 func sendBy(ctx context.Context, conn *publishConn, m message) (*confirmChannel, sentMessage, error) {
-	if err := m.checkRoutingKey(); err != nil {
-		return nil, sentMessage{}, err
-	}
 	if err := conn.ensure(ctx, m.needs...); err != nil {
 		return nil, sentMessage{}, err
 	}

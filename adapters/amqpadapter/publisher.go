@@ -68,17 +68,11 @@ func (p *publisher) publishWhile(ctx context.Context, m message, curable func(er
 	if err := m.checkRoutingKey(); err != nil {
 		return err
 	}
-	forgotten := false
 	for failures := 1; ; failures++ {
 		conn, err := p.try(ctx, m)
 		switch {
 		case err == nil:
 			return nil
-		case isMissing(err) && !forgotten:
-			// Somebody has deleted what was declared earlier.
-			forgotten = true
-			conn.forget()
-			continue
 		case ctx.Err() != nil:
 			return notConfirmed(ctx, conn, err)
 		case !curable(err):
@@ -101,27 +95,21 @@ func notConfirmed(ctx context.Context, conn *publishConn, err error) error {
 	return fmt.Errorf("%w: %w", ErrNotConfirmed, err)
 }
 
+// try sends the message once, and again where somebody may have deleted what was declared earlier. Only where it is no
+// longer missing then, that was so, and what others need may be gone too: most often it was never there.
 func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 	conn, err := p.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.ensure(ctx, m.needs...); err != nil {
+	if err = conn.publish(ctx, m); !isMissing(err) {
 		return conn, err
 	}
-	channel, sent, err := conn.send(ctx, m)
-	if err == nil {
-		err = channel.await(ctx, sent)
+	if err := conn.renew(ctx, m.needs...); err != nil {
+		return conn, err
 	}
-	switch {
-	case isRefused(err):
-		return conn, conn.publishAlone(ctx, m)
-	case errors.Is(err, errNacked):
-		// Where the node with the leader of a quorum queue is lost, RabbitMQ 3.10 may go on refusing what a channel
-		// sends to it, long after another node has taken over.
-		if err = conn.publishAlone(ctx, m); err == nil {
-			conn.retire(ctx, channel)
-		}
+	if err = conn.publish(ctx, m); !isMissing(err) {
+		conn.forget()
 	}
 	return conn, err
 }

@@ -18,8 +18,7 @@ import (
 	"github.com/machinery-envelope/machinery-envelope/tests/services"
 )
 
-// RabbitMQ closes the channel, which other messages are on, for a message that it refuses, such as one longer than its
-// max_message_size (16 MiB by default). A wrong user is refused likewise.
+// RabbitMQ closes the channel, which other messages are on, for a message that it refuses, such as one of a wrong user.
 func TestMessageThatRabbitMQRefusesFailsAlone(t *testing.T) {
 	t.Parallel()
 	publisher := newPublisher(endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
