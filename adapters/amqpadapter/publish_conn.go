@@ -20,6 +20,8 @@ type publishConn struct {
 	// once, which makes it the fastest way even for many goroutines.
 	opening mutex
 	confirm atomic.Pointer[confirmChannel]
+	// alone holds one element for each message on a channel of its own.
+	alone chan struct{}
 
 	// declaring lets one goroutine at a time declare, on a channel of its own: what RabbitMQ refuses closes the
 	// channel.
@@ -32,7 +34,9 @@ type publishConn struct {
 
 // newPublishConn starts a goroutine that ends with the connection.
 func newPublishConn(connection *connection) *publishConn {
-	c := &publishConn{connection: connection, opening: newMutex(), declaring: newMutex()}
+	c := &publishConn{
+		connection: connection, opening: newMutex(), declaring: newMutex(), alone: make(chan struct{}, maxOutstanding),
+	}
 	changes := connection.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() {
 		for change := range changes {
@@ -196,9 +200,16 @@ func (c *publishConn) retire(ctx context.Context, old *confirmChannel) {
 	}
 }
 
-// publishAlone uses a channel that no other message can be the end of: which one was, RabbitMQ does not tell.
+// publishAlone uses a channel that no other message can be the end of: which one was, RabbitMQ does not tell. There are as
+// many of them as messages outstanding on the one that all share: RabbitMQ bounds the channels of a connection.
 func (c *publishConn) publishAlone(ctx context.Context, m message) error {
+	select {
+	case c.alone <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 	return waitFor(ctx, func() error {
+		defer func() { <-c.alone }()
 		own, err := c.open()
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package amqpadapter
 
 import (
+	"context"
 	"net"
 	"slices"
 	"testing"
@@ -107,6 +108,24 @@ func TestLargeMessageDoesNotWaitBehindThoseOfAQueueThatConfirmsNothing(t *testin
 }
 
 // A server or a proxy other than RabbitMQ may say so.
+func TestMessagesOnChannelsOfTheirOwnTakeNotAllChannels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rabbitMQ := newFakePublisher(t)
+		conn := p.conn.Load()
+		ctx, cancel := context.WithCancel(t.Context())
+		for range maxOutstanding + 1 {
+			go func() { _ = conn.publishAlone(ctx, message{routingKey: "silent"}) }()
+		}
+		synctest.Wait()
+		sent, _ := rabbitMQ.counts("silent")
+		require.Equal(t, maxOutstanding, sent)
+		cancel()
+		synctest.Wait()
+		require.NoError(t, conn.publishAlone(t.Context(), message{routingKey: "any"}))
+		require.NoError(t, p.close())
+	})
+}
+
 func TestServerThatDoesNotFindTheVirtualHostIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
