@@ -56,6 +56,8 @@ type fakeRabbitMQ struct {
 	sent      map[string]int
 	// closed counts the channels that were closed.
 	closed int
+	// ends are what ends a connection instead of an answer.
+	ends map[method]func(net.Conn)
 }
 
 // connect opens a connection.
@@ -68,11 +70,42 @@ func (f *fakeRabbitMQ) connect(t *testing.T) *connection {
 	return &connection{opened, socket}
 }
 
+// listen returns the URL of a port where it serves until the test has ended.
+func (f *fakeRabbitMQ) listen(t *testing.T) (url string) {
+	return listen(t, f.serve)
+}
+
+// listen returns the URL of a port where connections are served until the test has ended.
+func listen(t *testing.T, serve func(net.Conn)) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			go serve(conn)
+		}
+	}()
+	return "amqp://guest:guest@" + listener.Addr().String()
+}
+
 // ignore has it answer some methods no more, until it recovers.
 func (f *fakeRabbitMQ) ignore(methods ...method) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ignored = methods
+}
+
+// endAt has a method end its connection, once.
+func (f *fakeRabbitMQ) endAt(m method, end func(net.Conn)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ends = map[method]func(net.Conn){m: end}
 }
 
 // recover has it answer everything, also what it has ignored.
@@ -130,6 +163,10 @@ func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments
 	if f.ignores(m, func() { f.answer(conn, channel, m, arguments) }) {
 		return
 	}
+	if end := f.takeEnd(m); end != nil {
+		end(conn)
+		return
+	}
 	answer := method{m.class, m.number + 1}
 	switch m {
 	case connectionStartOK:
@@ -173,6 +210,14 @@ func (f *fakeRabbitMQ) publish(conn net.Conn, channel uint16, arguments []byte) 
 	default:
 		send(conn, channel, basicAck, append(tag, 0))
 	}
+}
+
+func (f *fakeRabbitMQ) takeEnd(m method) func(net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end := f.ends[m]
+	delete(f.ends, m)
+	return end
 }
 
 // count returns the number of a message on its channel.

@@ -10,7 +10,7 @@ import (
 
 func TestIdlePublisherIsClosedUnlessAMessageIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPublisher(endpoint{}, time.Minute)
+		p := newPublisher(&endpoint{}, time.Minute)
 		conn := newPublishConn((&fakeRabbitMQ{}).connect(t))
 		p.conn.Store(conn)
 		p.busy.Add(1)
@@ -27,7 +27,7 @@ func TestIdlePublisherIsClosedUnlessAMessageIsUnderWay(t *testing.T) {
 
 func TestClosedPublisherConnectsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPublisher(endpoint{}, time.Minute)
+		p := newPublisher(&endpoint{}, time.Minute)
 		p.conn.Store(newPublishConn((&fakeRabbitMQ{}).connect(t)))
 		require.NoError(t, p.close())
 		_, err := p.connect(t.Context())

@@ -22,7 +22,7 @@ import (
 // max_message_size (16 MiB by default). A wrong user is refused likewise.
 func TestMessageThatRabbitMQRefusesFailsAlone(t *testing.T) {
 	t.Parallel()
-	publisher := newPublisher(endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
+	publisher := newPublisher(&endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
 	defer func() { require.NoError(t, publisher.close()) }()
 	queue := "refused-" + t.Name()
 	good := message{routingKey: queue, needs: []declaration{deadLettersIn(queue, nil)}}
