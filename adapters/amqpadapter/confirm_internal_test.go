@@ -14,7 +14,7 @@ import (
 // newFakePublisher returns a publisher with a timeout of a minute.
 func newFakePublisher(t *testing.T) (*publisher, *fakeRabbitMQ) {
 	rabbitMQ := new(fakeRabbitMQ)
-	p := newPublisher(endpoint{}, time.Minute)
+	p := newPublisher(&endpoint{}, time.Minute)
 	p.conn.Store(newPublishConn(rabbitMQ.connect(t)))
 	return p, rabbitMQ
 }

@@ -9,7 +9,7 @@ import (
 // consumeConn is the connection on which the workers of a broker get their tasks. It is not the one for publishing:
 // RabbitMQ stops reading that when it is short of memory, and acknowledgements must still get through.
 type consumeConn struct {
-	endpoint endpoint
+	endpoint *endpoint
 
 	// connecting lets one goroutine at a time open the connection.
 	connecting mutex
@@ -20,7 +20,7 @@ type consumeConn struct {
 	channels   int // and what declares on one of its own
 }
 
-func newConsumeConn(e endpoint) *consumeConn {
+func newConsumeConn(e *endpoint) *consumeConn {
 	return &consumeConn{endpoint: e, connecting: newMutex()}
 }
 

@@ -23,7 +23,7 @@ func newHoldable(t *testing.T) (*consumeConn, *callChannel, *adaptertest.Network
 	require.NoError(t, err)
 	network := adaptertest.NewNetwork()
 	address.Host, address.RawQuery = network.Proxy(t, address.Host), "channel_max=2"
-	c := newConsumeConn(endpoint{urls: []string{address.String()}})
+	c := newConsumeConn(&endpoint{urls: []string{address.String()}})
 	channel, err := c.open(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -77,7 +77,7 @@ func TestClosingAChannelDoesNotWaitForAnothersConnecting(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer func() { _ = silent.Close() }()
-	c.endpoint = endpoint{urls: []string{"amqp://guest:guest@" + silent.Addr().String()}}
+	c.endpoint = &endpoint{urls: []string{"amqp://guest:guest@" + silent.Addr().String()}}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {

@@ -61,7 +61,7 @@ func WithVerify(verify func(*tasks.Signature) error) DeadLettersOption {
 // exists is used as it is. It tries to connect once, until ctx ends or the connection_timeout of the url is over (default
 // 30 s): a RabbitMQ that cannot be reached is an error.
 func NewDeadLetters(ctx context.Context, url, queue string, opts ...DeadLettersOption) (*DeadLetters, error) {
-	return openDeadLetters(ctx, endpoint{urls: []string{url}}, queue, opts)
+	return openDeadLetters(ctx, &endpoint{urls: []string{url}}, queue, opts)
 }
 
 // NewDeadLettersOf does the same where the broker of that configuration is, with its TLSConfig and all its addresses.
@@ -74,7 +74,7 @@ func NewDeadLettersOf(ctx context.Context, cnf *config.Config, queue string, opt
 	return d, nil
 }
 
-func openDeadLetters(ctx context.Context, e endpoint, queue string, opts []DeadLettersOption) (*DeadLetters, error) {
+func openDeadLetters(ctx context.Context, e *endpoint, queue string, opts []DeadLettersOption) (*DeadLetters, error) {
 	d := newDeadLetters(newPublisher(e, defaultPublishTimeout), queue)
 	for _, option := range opts {
 		if err := option(d); err != nil {

@@ -53,6 +53,8 @@
 //   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries
 //     for as long as WithPublishTimeout says, from the first connection on. Only a user that RabbitMQ does not know and
 //     a certificate that nobody knows are errors at once. The error of a Publish in an alarm says so.
+//   - A node that swallows packets keeps nobody from the others, where the configuration has several addresses: each gets
+//     its share of the time, of at least two seconds, and the one that failed last is the last to be tried again.
 //   - A queue that neither takes a task nor refuses it, as a quorum queue without a majority of its nodes, keeps those
 //     to other queues from being sent for five seconds at a time at most.
 //   - Quit waits for the tasks that run; those that were only handed out go back at once. Where RabbitMQ does not answer,

@@ -55,10 +55,10 @@ type fakeRabbitMQ struct {
 	// published counts the messages of each channel, and sent those under each routing key.
 	published map[uint16]uint64
 	sent      map[string]int
-	// noEntry is the code with which it closes a connection that begins, where it is not 0.
-	noEntry uint16
 	// closed counts the channels that were closed.
 	closed int
+	// ends are what ends a connection instead of an answer.
+	ends map[method]func(net.Conn)
 }
 
 // connect opens a connection.
@@ -71,11 +71,42 @@ func (f *fakeRabbitMQ) connect(t *testing.T) *connection {
 	return &connection{opened, socket}
 }
 
+// listen returns the URL of a port where it serves until the test has ended.
+func (f *fakeRabbitMQ) listen(t *testing.T) (url string) {
+	return listen(t, f.serve)
+}
+
+// listen returns the URL of a port where connections are served until the test has ended.
+func listen(t *testing.T, serve func(net.Conn)) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			go serve(conn)
+		}
+	}()
+	return "amqp://guest:guest@" + listener.Addr().String()
+}
+
 // ignore has it answer some methods no more, until it recovers.
 func (f *fakeRabbitMQ) ignore(methods ...method) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ignored = methods
+}
+
+// endAt has a method end its connection, once.
+func (f *fakeRabbitMQ) endAt(m method, end func(net.Conn)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ends = map[method]func(net.Conn){m: end}
 }
 
 // recover has it answer everything, also what it has ignored.
@@ -133,15 +164,15 @@ func (f *fakeRabbitMQ) answer(conn net.Conn, channel uint16, m method, arguments
 	if f.ignores(m, func() { f.answer(conn, channel, m, arguments) }) {
 		return
 	}
+	if end := f.takeEnd(m); end != nil {
+		end(conn)
+		return
+	}
 	answer := method{m.class, m.number + 1}
 	switch m {
 	case connectionStartOK:
 		send(conn, channel, connectionTune, make([]byte, 8)) // no limits, and no heartbeats
 	case connectionOpen:
-		if f.noEntry != 0 {
-			send(conn, channel, connectionClose, reasonWithCode(f.noEntry))
-			return
-		}
 		send(conn, channel, answer, make([]byte, 1))
 	case channelOpen:
 		send(conn, channel, answer, make([]byte, 4))
@@ -187,6 +218,14 @@ func (f *fakeRabbitMQ) publish(conn net.Conn, channel uint16, arguments []byte) 
 // reasonWithCode is what a channel or a connection is closed with.
 func reasonWithCode(code uint16) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, code), make([]byte, 5)...)
+}
+
+func (f *fakeRabbitMQ) takeEnd(m method) func(net.Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	end := f.ends[m]
+	delete(f.ends, m)
+	return end
 }
 
 // count returns the number of a message on its channel.

@@ -17,7 +17,7 @@ import (
 // publisher sends messages over one connection, which it opens when it is needed, and again after it was lost. Each
 // message waits for its own confirmation, and any number of them do so at the same time.
 type publisher struct {
-	endpoint  endpoint
+	endpoint  *endpoint
 	deadlines deadlines
 
 	// connecting is held by who changes conn and opened.
@@ -31,7 +31,7 @@ type publisher struct {
 	busy atomic.Int64
 }
 
-func newPublisher(e endpoint, timeout time.Duration) *publisher {
+func newPublisher(e *endpoint, timeout time.Duration) *publisher {
 	closed, end := context.WithCancelCause(context.Background())
 	return &publisher{
 		endpoint: e, deadlines: deadlines{timeout: timeout}, connecting: newMutex(), closed: closed, end: end,

@@ -17,7 +17,7 @@ import (
 
 func TestIdlePublisherIsClosedUnlessAMessageIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPublisher(endpoint{}, time.Minute)
+		p := newPublisher(&endpoint{}, time.Minute)
 		conn := newPublishConn((&fakeRabbitMQ{}).connect(t))
 		p.conn.Store(conn)
 		p.busy.Add(1)
@@ -34,7 +34,7 @@ func TestIdlePublisherIsClosedUnlessAMessageIsUnderWay(t *testing.T) {
 
 func TestClosedPublisherConnectsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPublisher(endpoint{}, time.Minute)
+		p := newPublisher(&endpoint{}, time.Minute)
 		p.conn.Store(newPublishConn((&fakeRabbitMQ{}).connect(t)))
 		require.NoError(t, p.close())
 		_, err := p.connect(t.Context())
@@ -128,21 +128,10 @@ func TestMessagesOnChannelsOfTheirOwnTakeNotAllChannels(t *testing.T) {
 
 func TestServerThatDoesNotFindTheVirtualHostIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	rabbitMQ := &fakeRabbitMQ{noEntry: amqp.NotFound}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go rabbitMQ.serve(conn)
-		}
-	}()
-	p := newPublisher(endpoint{urls: []string{"amqp://" + listener.Addr().String()}}, 200*time.Millisecond)
-	require.ErrorIs(t, p.publish(t.Context(), message{routingKey: "well"}), ErrNotConfirmed)
+	fake := &fakeRabbitMQ{}
+	fake.endAt(connectionOpen, func(conn net.Conn) { send(conn, 0, connectionClose, reasonWithCode(amqp.NotFound)) })
+	p := newPublisher(&endpoint{urls: []string{fake.listen(t)}}, time.Minute)
+	require.NoError(t, p.publish(t.Context(), message{routingKey: "any"}))
 	require.NoError(t, p.close())
 }
 
@@ -174,7 +163,7 @@ func TestMessageThatGoesNowhereHasOthersDeclareNothing(t *testing.T) {
 
 func TestWhatOthersNeedIsDeclaredAgainWhereSomethingWasDeleted(t *testing.T) {
 	t.Parallel()
-	p := newPublisher(endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
+	p := newPublisher(&endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
 	defer func() { require.NoError(t, p.close()) }()
 	queue := "deleted-" + t.Name()
 	remove := func() {

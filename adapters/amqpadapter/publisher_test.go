@@ -21,7 +21,7 @@ import (
 // RabbitMQ closes the channel, which other messages are on, for a message that it refuses, such as one of a wrong user.
 func TestMessageThatRabbitMQRefusesFailsAlone(t *testing.T) {
 	t.Parallel()
-	publisher := newPublisher(endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
+	publisher := newPublisher(&endpoint{urls: []string{services.AMQP(t)}}, defaultPublishTimeout)
 	defer func() { require.NoError(t, publisher.close()) }()
 	queue := "refused-" + t.Name()
 	good := message{routingKey: queue, needs: []declaration{deadLettersIn(queue, nil)}}
