@@ -100,6 +100,9 @@ func (c *confirmChannel) send(ctx context.Context, m message) (sentMessage, erro
 	if err := m.checkFrame(c.conn.connection.Config.FrameSize); err != nil {
 		return sentMessage{}, err
 	}
+	if err := c.conn.awaitUnblocked(ctx); err != nil {
+		return sentMessage{}, err
+	}
 	if err := c.takeSlot(ctx); err != nil {
 		return sentMessage{}, err
 	}

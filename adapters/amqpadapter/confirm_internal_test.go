@@ -124,19 +124,48 @@ func TestMessagesConfirmedLateKeepTheirChannel(t *testing.T) {
 func TestMessagesThatWaitForTheEndOfAnAlarmOpenNoChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rabbitMQ := newFakePublisher(t)
-		reason := "low on memory"
-		p.conn.Load().blocked.Store(&reason)
 		var waiting sync.WaitGroup
 		for range 2 * maxOutstanding {
 			waiting.Go(func() {
 				assert.ErrorIs(t, p.publish(t.Context(), message{routingKey: "silent"}), errBlocked)
 			})
 		}
+		synctest.Wait()
+		rabbitMQ.alarm("low on memory")
 		waiting.Wait()
 		sent, closed := rabbitMQ.counts("silent")
 		require.Equal(t, maxOutstanding, sent)
 		require.Zero(t, closed)
 		require.NoError(t, p.close())
+	})
+}
+
+// RabbitMQ takes at the end of an alarm what was written before: each attempt to send a message would be one more of it.
+func TestNothingIsSentInAnAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, rabbitMQ := newFakePublisher(t)
+		rabbitMQ.alarm("low on memory")
+		synctest.Wait()
+		for _, m := range []message{{routingKey: "well"}, large("well")} {
+			require.ErrorIs(t, p.publish(t.Context(), m), errBlocked)
+			require.ErrorIs(t, p.publishMany(t.Context(), []message{m})[0], ErrNotConfirmed)
+		}
+		sent, _ := rabbitMQ.counts("well")
+		require.Zero(t, sent)
+
+		var waiting sync.WaitGroup
+		waiting.Go(func() { assert.NoError(t, p.publish(t.Context(), message{routingKey: "well"})) })
+		synctest.Wait()
+		rabbitMQ.alarm("")
+		waiting.Wait()
+
+		rabbitMQ.alarm("low on disk")
+		synctest.Wait()
+		conn := p.conn.Load()
+		waiting.Go(func() { assert.Error(t, conn.publish(t.Context(), message{routingKey: "well"})) })
+		synctest.Wait()
+		require.NoError(t, p.close())
+		waiting.Wait()
 	})
 }
 

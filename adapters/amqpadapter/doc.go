@@ -36,7 +36,8 @@
 //     again after a pause (see WithBackoff). A task that fails has been processed: whether it is retried is Machinery's
 //     affair.
 //   - A task that takes longer than RabbitMQ waits for an acknowledgement (see WithConsumerTimeout) is delivered again.
-//     The worker that still runs it, or has ended it, does not run it twice; another worker does.
+//     The worker that still runs it, or has ended it, does not run it twice; another worker does, from the second time on
+//     as a further attempt: raise RabbitMQ's consumer_timeout, or set WithConsumerTimeout, where tasks take so long.
 //   - What a task sends after it, such as its callbacks, the next task of a chain or itself for a retry, is tried for
 //     as long as the worker runs, whatever becomes of the task's context, and the task is done when it is sent: an
 //     outage, or an alarm in which RabbitMQ takes no messages, is waited out, and the task counts among those that the
@@ -49,7 +50,8 @@
 //     again, and those that RabbitMQ had taken already are there twice. A task of more than 1 MiB is sent on a channel
 //     of its own.
 //   - What cannot be moved to the dead letters or put back, because a queue is full, say, is tried again beside other
-//     tasks.
+//     tasks, and counts among those that RabbitMQ has handed out: as many as PrefetchCount hold up the worker. So do
+//     tasks that come a second time while RabbitMQ is short of memory or disk space.
 //   - A lost connection stops nothing. Workers try until RabbitMQ is back, and the broker logs that once; Publish tries
 //     for as long as WithPublishTimeout says, from the first connection on. Only a user that RabbitMQ does not know and
 //     a certificate that nobody knows are errors at once. The error of a Publish in an alarm says so.

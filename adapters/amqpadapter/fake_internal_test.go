@@ -23,6 +23,8 @@ var (
 	connectionTune    = method{10, 30}
 	connectionOpen    = method{10, 40}
 	connectionClose   = method{10, 50}
+	connectionBlocked = method{10, 60}
+	connectionUnblock = method{10, 61}
 	channelOpen       = method{20, 10}
 	channelClose      = method{20, 40}
 	exchangeDeclare   = method{40, 10}
@@ -46,6 +48,7 @@ var (
 // "gone" and "refused", for which it closes the channel.
 type fakeRabbitMQ struct {
 	mu      sync.Mutex
+	conn    net.Conn // the latest
 	ignored []method
 	late    []func() // answers
 	// queued are the messages of each queue, slow is how long it takes to hand one out, and handed how many were.
@@ -95,6 +98,17 @@ func listen(t *testing.T, serve func(net.Conn)) (url string) {
 	return "amqp://guest:guest@" + listener.Addr().String()
 }
 
+// alarm has it say that it takes no messages, or without a reason that it takes them again.
+func (f *fakeRabbitMQ) alarm(reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if reason == "" {
+		send(f.conn, 0, connectionUnblock, nil)
+		return
+	}
+	send(f.conn, 0, connectionBlocked, append([]byte{byte(len(reason))}, reason...))
+}
+
 // ignore has it answer some methods no more, until it recovers.
 func (f *fakeRabbitMQ) ignore(methods ...method) {
 	f.mu.Lock()
@@ -134,6 +148,9 @@ func (f *fakeRabbitMQ) ignores(m method, answer func()) bool {
 // serve ends with the connection.
 func (f *fakeRabbitMQ) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
+	f.mu.Lock()
+	f.conn = conn
+	f.mu.Unlock()
 	in := bufio.NewReader(conn)
 	if _, err := in.Discard(len("AMQP0091")); err != nil {
 		return

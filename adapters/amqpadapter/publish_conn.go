@@ -13,8 +13,8 @@ import (
 // publishConn is one connection for publishing, with what was opened and declared on it.
 type publishConn struct {
 	connection *connection
-	// blocked says why RabbitMQ takes no messages at present; nil where it takes them.
-	blocked atomic.Pointer[string]
+	// blocked is nil where RabbitMQ takes messages.
+	blocked atomic.Pointer[block]
 
 	// opening lets one goroutine at a time open the channel that all messages share: on one, RabbitMQ confirms many at
 	// once, which makes it the fastest way even for many goroutines.
@@ -40,12 +40,40 @@ func newPublishConn(connection *connection) *publishConn {
 	changes := connection.NotifyBlocked(make(chan amqp.Blocking, 1))
 	go func() {
 		for change := range changes {
-			if c.blocked.Store(nil); change.Active {
-				c.blocked.Store(&change.Reason)
+			if change.Active {
+				c.setBlocked(&block{reason: change.Reason, over: make(chan struct{})})
+			} else {
+				c.setBlocked(nil)
 			}
 		}
+		c.setBlocked(nil)
 	}()
 	return c
+}
+
+// A block is a time in which RabbitMQ takes no messages. over is closed at its end, also that of the connection.
+type block struct {
+	reason string
+	over   chan struct{}
+}
+
+func (c *publishConn) setBlocked(b *block) {
+	if before := c.blocked.Swap(b); before != nil {
+		close(before.over)
+	}
+}
+
+// awaitUnblocked waits until RabbitMQ takes messages: what is written before that it takes in the end too, and so each of
+// the attempts to send a message.
+func (c *publishConn) awaitUnblocked(ctx context.Context) error {
+	for b := c.blocked.Load(); b != nil; b = c.blocked.Load() {
+		select {
+		case <-b.over:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // isOpen reports whether there is a connection, and it is open as far as the client library knows.
@@ -53,8 +81,8 @@ func (c *publishConn) isOpen() bool { return c != nil && !c.connection.IsClosed(
 
 // whyLate adds to an error that came of waiting too long that RabbitMQ takes no messages at present.
 func (c *publishConn) whyLate(err error) error {
-	if reason := c.blocked.Load(); reason != nil {
-		return fmt.Errorf("%w: %w (%s)", err, errBlocked, *reason)
+	if b := c.blocked.Load(); b != nil {
+		return fmt.Errorf("%w: %w (%s)", err, errBlocked, b.reason)
 	}
 	return err
 }
