@@ -20,6 +20,8 @@ const (
 	pauseSuffix = ".pause"
 	// pauseInterval is how often workers ask for that.
 	pauseInterval = time.Second
+	// refusedInterval is how often they ask again where the user may not: each time fills RabbitMQ's log.
+	refusedInterval = time.Minute
 )
 
 // pauseQueue declares the queue that says whether a work queue is paused.
@@ -38,6 +40,8 @@ type pauseWatch struct {
 	stopping context.Context
 	// stopTimeout bounds the closing of the channel when the worker is to stop.
 	stopTimeout time.Duration
+	// refused is how long a refusal holds.
+	refused time.Duration
 
 	// looking guards channel and err, which are those of the last look.
 	looking sync.Mutex
@@ -59,6 +63,7 @@ func newPauseWatch(b *broker, queue string, stopping context.Context) *pauseWatc
 		logger:      b.logger,
 		stopping:    stopping,
 		stopTimeout: b.stopTimeout,
+		refused:     refusedInterval,
 		pause:       make(chan struct{}),
 		resumption:  make(chan struct{}),
 	}
@@ -106,11 +111,14 @@ func (w *pauseWatch) note(messages int) {
 }
 
 // run looks until the worker is stopped, and does not wait with the end of its channel until the last task has ended.
-// Where the user may not declare the queue it ends.
 func (w *pauseWatch) run() {
 	defer w.close()
 	part := "watch queue " + w.queue + pauseSuffix
 	defer w.outage.Over(part) // nobody else ends an outage of this part
+	report := sync.OnceFunc(func() {
+		w.logger.Info("queue cannot be paused: the user may not declare the queue that says so",
+			"queue", w.queue, "needed", w.queue+pauseSuffix)
+	})
 	for failures := 0; ; {
 		began := w.outage.Begin()
 		err := w.look()
@@ -118,9 +126,12 @@ func (w *pauseWatch) run() {
 		case w.stopping.Err() != nil:
 			return // it has cut the look short, which is no outage
 		case isForbidden(err):
-			w.logger.Info("queue cannot be paused: the user may not declare the queue that says so",
-				"queue", w.queue, "needed", w.queue+pauseSuffix)
-			return
+			report()
+			if !backoff.Sleep(w.stopping, w.refused) {
+				return
+			}
+			w.forgive()
+			continue
 		}
 		w.outage.Note(part, began, err)
 		if failures++; err == nil {
@@ -132,8 +143,15 @@ func (w *pauseWatch) run() {
 	}
 }
 
+// forgive has the next look ask again: rights come and go.
+func (w *pauseWatch) forgive() {
+	w.looking.Lock()
+	defer w.looking.Unlock()
+	w.err = nil
+}
+
 // look asks how many messages say that the queue is paused, on a channel that only it uses: an error closes it. Where
-// the user may not declare the queue it asks once: it would only fill RabbitMQ's log.
+// the user may not declare the queue the next look asks nothing.
 func (w *pauseWatch) look() error {
 	w.looking.Lock()
 	defer w.looking.Unlock()

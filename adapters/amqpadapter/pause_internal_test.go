@@ -1,9 +1,11 @@
 package amqpadapter
 
 import (
+	"context"
 	"crypto/rand"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/RichardKnop/machinery/v2/config"
 	"github.com/RichardKnop/machinery/v2/tasks"
@@ -114,6 +116,25 @@ func TestDeletedQueueEndsTheChannelWhenNothingIsLeftToAcknowledgeOnIt(t *testing
 			})
 		})
 	}
+}
+
+func TestPauseIsSeenAfterTheRightToSeeItCameBack(t *testing.T) {
+	t.Parallel()
+	c, _, source := newPausable(t)
+	c.pauses.refused = time.Millisecond
+	c.pauses.err = &amqp.Error{Code: amqp.AccessRefused}
+	require.True(t, isForbidden(c.pauses.look()))
+	ended := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
+	c.pauses.stopping = ctx
+	go func() {
+		defer close(ended)
+		c.pauses.run()
+	}()
+	require.NoError(t, source.Pause(t.Context(), c.queue))
+	adaptertest.Eventually(t, c.pauses.isPaused)
+	stop()
+	<-ended
 }
 
 // What was only handed out of the other queue is for whoever has room, and did not run.

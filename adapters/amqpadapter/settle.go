@@ -109,7 +109,7 @@ func (h *handler) replace(d received, publish func(context.Context) error) {
 	end := h.runs.begin(d.key)
 	h.background(d, func() {
 		defer end()
-		for failures := 1; !isGone(d) && backoff.Sleep(h.stopping, unmovable.Pause(failures)); failures++ {
+		for failures := 1; backoff.Sleep(h.stopping, unmovable.Pause(failures)) && !isGone(d); failures++ {
 			if h.attempt(publish) == nil {
 				h.acknowledge(d)
 				return
