@@ -15,15 +15,15 @@ type browser struct {
 	closed func()
 	// queue is where messages were taken from.
 	queue string
-	// acked has the delivery tags of what was acknowledged.
-	acked map[uint64]bool
+	// removed has the delivery tags of what was acknowledged.
+	removed map[uint64]bool
 }
 
-// Ack acknowledges a message that was taken out.
+// Ack removes a message that was taken out.
 func (b *browser) Ack(tag uint64, multiple bool) error {
 	err := b.callChannel.Ack(tag, multiple)
 	if err == nil {
-		b.acked[tag] = true
+		b.removed[tag] = true
 	}
 	return err
 }
@@ -104,7 +104,7 @@ func (b *browser) close(ctx context.Context) error {
 		defer func() { _ = b.Close() }()
 		return b.putBack()
 	})
-	if err != nil && len(b.acked) > 0 {
+	if err != nil && len(b.removed) > 0 {
 		return fmt.Errorf("what was removed may be there again: %w", err)
 	}
 	return nil

@@ -145,14 +145,20 @@ func TestNothingIsSentInAnAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rabbitMQ := newFakePublisher(t)
 		rabbitMQ.alarm("low on memory")
+		rabbitMQ.ignore(channelOpen) // as RabbitMQ does, which reads nothing
 		synctest.Wait()
 		for _, m := range []message{{routingKey: "well"}, large("well")} {
 			require.ErrorIs(t, p.publish(t.Context(), m), errBlocked)
 			require.ErrorIs(t, p.publishMany(t.Context(), []message{m})[0], ErrNotConfirmed)
 		}
+		rabbitMQ.alarm("")
+		rabbitMQ.recover()
+		synctest.Wait()
 		sent, _ := rabbitMQ.counts("well")
 		require.Zero(t, sent)
 
+		rabbitMQ.alarm("low on memory")
+		synctest.Wait()
 		var waiting sync.WaitGroup
 		waiting.Go(func() { assert.NoError(t, p.publish(t.Context(), message{routingKey: "well"})) })
 		synctest.Wait()

@@ -74,7 +74,9 @@ func (e *endpoint) dial(ctx context.Context, name string) (*connection, error) {
 		if err == nil {
 			return connection, nil
 		}
-		e.first.Store(int64(at + 1))
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			e.first.Store(int64(at + 1))
+		}
 		failures = append(failures, err)
 		if ctx.Err() != nil {
 			break

@@ -73,6 +73,9 @@ func (c *publishConn) awaitUnblocked(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // as it may have while a channel was opened: nobody waits for the message any more
+	}
 	return nil
 }
 
@@ -231,6 +234,9 @@ func (c *publishConn) retire(ctx context.Context, old *confirmChannel) {
 // publishAlone uses a channel that no other message can be the end of: which one was, RabbitMQ does not tell. There are as
 // many of them as messages outstanding on the one that all share: RabbitMQ bounds the channels of a connection.
 func (c *publishConn) publishAlone(ctx context.Context, m message) error {
+	if err := c.awaitUnblocked(ctx); err != nil {
+		return err
+	}
 	select {
 	case c.alone <- struct{}{}:
 	case <-ctx.Done():

@@ -71,7 +71,8 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 			break
 		}
 		if m.isLarge() {
-			awaiting.Go(func() { errs[i] = conn.publish(ctx, m) })
+			large := m // m itself would be allocated for all others too
+			awaiting.Go(func() { errs[i] = conn.publish(ctx, large) })
 			continue
 		}
 		channel, sent, err := sendBy(ctx, conn, m)

@@ -108,7 +108,7 @@ func (p *publisher) try(ctx context.Context, m message) (*publishConn, error) {
 	if err := conn.renew(ctx, m.needs...); err != nil {
 		return conn, err
 	}
-	if err = conn.publish(ctx, m); !isMissing(err) {
+	if err = conn.publish(ctx, m); err == nil {
 		conn.forget()
 	}
 	return conn, err
@@ -167,7 +167,7 @@ func (p *publisher) browse(ctx context.Context) (*browser, error) {
 		p.busy.Add(-1)
 		return nil, err
 	}
-	return &browser{callChannel: channel, closed: func() { p.busy.Add(-1) }, acked: make(map[uint64]bool)}, nil
+	return &browser{callChannel: channel, closed: func() { p.busy.Add(-1) }, removed: make(map[uint64]bool)}, nil
 }
 
 // closeIdle closes the connection unless it is in use. The next message opens it again.

@@ -36,6 +36,13 @@ func (p *publisher) queueType(ctx context.Context, queue string) (string, error)
 	return kind, nil
 }
 
+// forgetType is for a queue that is gone: it may be made anew as one of another type.
+func (p *publisher) forgetType(queue string) {
+	if conn := p.conn.Load(); conn != nil {
+		conn.types.Delete(queue)
+	}
+}
+
 func (c *publishConn) findType(queue string) (string, error) {
 	args := amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeClassic}
 	for range maxDifferences {

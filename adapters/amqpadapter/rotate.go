@@ -17,22 +17,26 @@ var errNotPutBack = errors.New("letters could not be published anew, so that thi
 
 // rotate visits the letters of a quorum queue until visit wants no more. It puts those that stay at the end of the
 // queue, all of them, which keeps their order: what is only returned counts as delivered there, and RabbitMQ drops what
-// was delivered too often. So it does when ctx has ended. A letter is acknowledged when its copy is confirmed, so that
-// some may be there twice after a lost connection.
+// was delivered too often. So it does when ctx has ended, unless RabbitMQ does not answer or the queue is full. A letter is
+// acknowledged when its copy is confirmed, so that some may be there twice after a lost connection.
 func (d *DeadLetters) rotate(ctx context.Context, b *browser, visit func(amqp.Delivery) (more bool, err error)) error {
-	letters, failure := d.takeAll(ctx, b)
+	settling, cancel := lifecycle.WithGrace(context.WithoutCancel(ctx), ctx, d.queue.publisher.deadlines.timeout)
+	defer cancel()
+	letters, failure := d.takeAll(ctx, settling, b)
 	if failure == nil {
 		failure = visitAll(b, letters, visit)
 	}
-	return errors.Join(failure, d.putBack(context.WithoutCancel(ctx), b, letters))
+	return errors.Join(failure, d.putBack(settling, b, letters))
 }
 
-// takeAll takes all letters out, or those that it has when ctx ends. It waits for the one that is on its way then, unless
-// RabbitMQ does not answer: nobody could put it back.
-func (d *DeadLetters) takeAll(ctx context.Context, b *browser) (letters []amqp.Delivery, err error) {
-	answered, cancel := lifecycle.WithGrace(context.WithoutCancel(ctx), ctx, d.queue.publisher.deadlines.timeout)
-	defer cancel()
-	for letter, err := range b.messages(answered, d.queue.name) {
+// takeAll takes all letters out, or those that it has when ctx ends. It waits for the one that is on its way then: nobody
+// could put it back.
+func (d *DeadLetters) takeAll(ctx, settling context.Context, b *browser) (letters []amqp.Delivery, err error) {
+	for letter, err := range b.messages(settling, d.queue.name) {
+		if isMissing(err) {
+			d.queue.publisher.forgetType(d.queue.name)
+			return letters, nil // the first letter makes the queue
+		}
 		if err != nil {
 			return letters, err
 		}
@@ -61,13 +65,12 @@ func visitAll(b *browser, letters []amqp.Delivery, visit func(amqp.Delivery) (mo
 // putBack replaces the letters that are not acknowledged by copies, a few at a time: those whose copies are confirmed and
 // that are not yet acknowledged are there twice where the process dies.
 func (d *DeadLetters) putBack(ctx context.Context, b *browser, letters []amqp.Delivery) error {
-	staying := slices.DeleteFunc(letters, func(letter amqp.Delivery) bool { return b.acked[letter.DeliveryTag] })
+	staying := slices.DeleteFunc(letters, func(letter amqp.Delivery) bool { return b.removed[letter.DeliveryTag] })
 	var failures []error
-	for some := range slices.Chunk(staying, maxOutstanding) {
-		if b.IsClosed() {
-			break // RabbitMQ has put them back
-		}
-		errs := d.replace(ctx, some)
+	for len(staying) > 0 && !b.IsClosed() { // RabbitMQ has put them back where it is closed
+		some := staying[:inOrder(staying)]
+		staying = staying[len(some):]
+		errs := d.replace(ctx, b, some)
 		failures = append(failures, errs...)
 		if slices.ContainsFunc(errs, mayBeSentLater) {
 			break // as would be those behind them
@@ -79,8 +82,19 @@ func (d *DeadLetters) putBack(ctx context.Context, b *browser, letters []amqp.De
 	return nil
 }
 
+// inOrder returns how many of the first letters keep their order when they are published together: a large one goes beside
+// the others.
+func inOrder(letters []amqp.Delivery) int {
+	large := func(letter amqp.Delivery) bool { return len(letter.Body) > maxShared }
+	letters = letters[:min(len(letters), maxOutstanding)]
+	if i := slices.IndexFunc(letters, large); i >= 0 {
+		return max(i, 1)
+	}
+	return len(letters)
+}
+
 // replace acknowledges the letters whose copies are confirmed.
-func (d *DeadLetters) replace(ctx context.Context, letters []amqp.Delivery) []error {
+func (d *DeadLetters) replace(ctx context.Context, b *browser, letters []amqp.Delivery) []error {
 	copies := make([]message, len(letters))
 	for i, letter := range letters {
 		copies[i] = message{routingKey: d.queue.name, Publishing: copyOf(letter)}
@@ -88,7 +102,7 @@ func (d *DeadLetters) replace(ctx context.Context, letters []amqp.Delivery) []er
 	errs := d.queue.publisher.publishMany(ctx, copies)
 	for i, letter := range letters {
 		if errs[i] == nil {
-			errs[i] = letter.Ack(false)
+			errs[i] = b.Channel.Ack(letter.DeliveryTag, false) // no removal
 		}
 	}
 	return errs

@@ -105,9 +105,46 @@ func TestLookEndsWhereTheFirstLettersCannotBePublishedAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, _ := newFakeLetters(t, "full", 3*maxOutstanding)
 		began := time.Now()
+		timeout := d.queue.publisher.deadlines.timeout
 		_, err := d.list(t.Context())
 		require.ErrorIs(t, err, errNotPutBack)
-		require.Less(t, time.Since(began), 2*d.queue.publisher.deadlines.timeout)
+		require.Less(t, time.Since(began), 2*timeout)
+		require.NoError(t, d.Close())
+	})
+}
+
+func TestLookThatIsCutShortWaitsOnceForARabbitMQThatTakesNothing(t *testing.T) {
+	for name, queue := range map[string]string{"silent": "silent", "full": "full"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, rabbitMQ := newFakeLetters(t, queue, 3)
+				rabbitMQ.slow = time.Second
+				ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+				defer cancel()
+				began := time.Now()
+				_, err := d.list(ctx)
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.ErrorIs(t, err, errNotPutBack)
+				require.Equal(t, 1500*time.Millisecond+d.queue.publisher.deadlines.timeout, time.Since(began))
+				require.NoError(t, d.Close())
+			})
+		})
+	}
+}
+
+func TestDropIsAnErrorWhereRabbitMQMayNotKnowOfIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, rabbitMQ := newFakeLetters(t, "dead", 2)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := d.find(ctx, idOf(amqp.Delivery{Body: rabbitMQ.queued[0]}), func(letter amqp.Delivery) error {
+			rabbitMQ.ignore(queueDeclare)
+			return letter.Ack(false)
+		})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorContains(t, err, "may be there again")
+		rabbitMQ.recover()
+		synctest.Wait()
 		require.NoError(t, d.Close())
 	})
 }

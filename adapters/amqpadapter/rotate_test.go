@@ -3,6 +3,7 @@ package amqpadapter_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,4 +90,36 @@ func TestReplayAllSendsNothingMoreWhenTheLettersAreBackWithRabbitMQ(t *testing.T
 	eventually(t, func() bool { return count(t, dead) >= many-2 })
 	require.LessOrEqual(t, count(t, dead), many, "letters were put back twice")
 	require.LessOrEqual(t, waiting(t, cnf, cnf.DefaultQueue), 1+3, "the first three were sent")
+}
+
+func TestLettersKeepTheirOrderWhicheverAreLarge(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQAt(t, services.QuorumAMQP(t))
+	dead := quorumLetters(t, cnf, 0, nil)
+	for _, uuid := range []string{"a", "LARGE 1", "b", "c", "LARGE 2", "LARGE 3", "d"} {
+		pushed := task("add", uuid)
+		if len(uuid) > 1 {
+			pushed.Args = []tasks.Arg{{Type: "string", Value: strings.Repeat("x", 2<<20)}}
+		}
+		require.NoError(t, dead.Push(t.Context(), pushed, errors.New("x")))
+	}
+	want := uuidsOf(list(t, dead))
+	for range 3 {
+		require.Equal(t, want, uuidsOf(list(t, dead)))
+	}
+}
+
+func TestLetterIsNotFoundWhereItsQueueWasDeleted(t *testing.T) {
+	t.Parallel()
+	cnf := rabbitMQAt(t, services.QuorumAMQP(t))
+	dead := quorumLetters(t, cnf, 1, nil)
+	letters := list(t, dead)
+	channel := dial(t, cnf.Broker)
+	_, err := channel.QueueDelete(cnf.DefaultQueue+".dead", false, false, false)
+	require.NoError(t, err)
+	for range 2 {
+		_, err = dead.Get(t.Context(), letters[0].ID)
+		require.ErrorIs(t, err, deadletter.ErrNotFound)
+		require.Empty(t, list(t, dead))
+	}
 }
