@@ -145,7 +145,7 @@ func TestHeadersArriveExactly(t *testing.T) {
 		"int16":               {int16(math.MinInt16), int16(math.MinInt16)},
 		"int32":               {int32(math.MinInt32), int32(math.MinInt32)},
 		"int64":               {int64(math.MinInt64), int64(math.MinInt64)},
-		"uint":                {uint(math.MaxUint32 + 1), int64(math.MaxUint32 + 1)},
+		"uint":                {uint(math.MaxUint32), int64(math.MaxUint32)},
 		"uint8":               {uint8(math.MaxUint8), uint8(math.MaxUint8)},
 		"uint16":              {uint16(math.MaxUint16), uint16(math.MaxUint16)},
 		"uint32":              {uint32(math.MaxUint32), uint32(math.MaxUint32)},
