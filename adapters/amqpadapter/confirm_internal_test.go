@@ -151,6 +151,7 @@ func TestNothingIsSentInAnAlarm(t *testing.T) {
 			require.ErrorIs(t, p.publish(t.Context(), m), errBlocked)
 			require.ErrorIs(t, p.publishMany(t.Context(), []message{m})[0], ErrNotConfirmed)
 		}
+		require.Empty(t, p.conn.Load().alone, "those that gave up keep no other from a channel")
 		rabbitMQ.alarm("")
 		rabbitMQ.recover()
 		synctest.Wait()

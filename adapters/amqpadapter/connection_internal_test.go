@@ -34,7 +34,7 @@ func TestNodeThatAnswersNothingTakesItsShareOfTheTimeOnce(t *testing.T) {
 	address.Host = network.Proxy(t, address.Host)
 	silent, dialled := silentNode(t)
 	e := &endpoint{urls: []string{silent, address.String()}}
-	p := newPublisher(e, 12*time.Second)
+	p := newPublisher(e, connectTimeout)
 	defer func() { require.NoError(t, p.close()) }()
 	queue := "shares-" + t.Name()
 	m := message{routingKey: queue, needs: []declaration{deadLettersIn(queue, nil)}}
@@ -64,6 +64,23 @@ func TestNodeThatTookAllTheTimeIsTriedLast(t *testing.T) {
 	defer func() { require.NoError(t, p.close()) }()
 	require.ErrorIs(t, p.publish(t.Context(), message{routingKey: "any"}), context.DeadlineExceeded)
 	adaptertest.Eventually(t, func() bool { return p.publish(t.Context(), message{routingKey: "any"}) == nil })
+}
+
+func TestNodeIsNotTriedLastBecauseACallerGaveUp(t *testing.T) {
+	t.Parallel()
+	silent, dialled := silentNode(t)
+	e := &endpoint{urls: []string{silent, silent}}
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := e.dial(ctx, "given up")
+		failed <- err
+	}()
+	adaptertest.Eventually(t, func() bool { return dialled.Load() == 1 })
+	cancel()
+	require.ErrorIs(t, adaptertest.Await(t, failed), context.Canceled)
+	require.Zero(t, e.first.Load())
+	require.EqualValues(t, 1, dialled.Load())
 }
 
 func TestAddressesShareTheTimeThatIsLeft(t *testing.T) {

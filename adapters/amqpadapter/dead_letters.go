@@ -25,8 +25,8 @@ import (
 // and RabbitMQ marks them as redelivered. In a quorum queue that would count as a delivery, and RabbitMQ drops what was
 // delivered too often: there they are published anew, in their old order, which is done although the context has ended;
 // where RabbitMQ does not answer or the queue is full, a method may so take WithPublishTimeout of the broker (default 30 s)
-// longer than its context. Up to 512 letters may be there twice after a lost connection. A quorum queue that is full takes no letter back:
-// each look counts then, and All says so by an error.
+// longer than its context. Up to 512 letters may be there twice after a lost connection. A quorum queue that is full takes
+// no letter back: each look counts then, and All says so by an error.
 type DeadLetters struct {
 	queue deadLetterQueue
 	// looking lets one method at a time take letters out: it would hide them from the others.

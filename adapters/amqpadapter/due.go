@@ -173,7 +173,7 @@ func (f *forwarder) forward(d received, acknowledger *acknowledger) {
 			acknowledger.acknowledge(d) // it comes again where that fails
 			return
 		}
-		if !backoff.Sleep(f.stopping, reconnect.Pause(failures)) || isGone(d) {
+		if !keptFor(f.stopping, d, reconnect.Pause(failures)) {
 			return
 		}
 	}

@@ -157,9 +157,6 @@ func (c *publishConn) forget() {
 // publish tries a message once on the channel that all share. Where that fails by RabbitMQ's decision it tries again
 // alone: another message may have been the reason.
 func (c *publishConn) publish(ctx context.Context, m message) error {
-	if err := c.ensure(ctx, m.needs...); err != nil {
-		return err
-	}
 	if m.isLarge() {
 		return c.publishAlone(ctx, m)
 	}
@@ -180,8 +177,12 @@ func (c *publishConn) publish(ctx context.Context, m message) error {
 	return err
 }
 
-// send sends a message on the channel that all share. await must follow, on the channel that it returns.
+// send sends a message on the channel that all share, and declares before what it needs. await must follow, on the channel
+// that it returns.
 func (c *publishConn) send(ctx context.Context, m message) (*confirmChannel, sentMessage, error) {
+	if err := c.ensure(ctx, m.needs...); err != nil {
+		return nil, sentMessage{}, err
+	}
 	for {
 		channel, err := c.channel(ctx)
 		if err != nil {
@@ -234,6 +235,9 @@ func (c *publishConn) retire(ctx context.Context, old *confirmChannel) {
 // publishAlone uses a channel that no other message can be the end of: which one was, RabbitMQ does not tell. There are as
 // many of them as messages outstanding on the one that all share: RabbitMQ bounds the channels of a connection.
 func (c *publishConn) publishAlone(ctx context.Context, m message) error {
+	if err := c.ensure(ctx, m.needs...); err != nil {
+		return err
+	}
 	if err := c.awaitUnblocked(ctx); err != nil {
 		return err
 	}

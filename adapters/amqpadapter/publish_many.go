@@ -75,7 +75,7 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 			awaiting.Go(func() { errs[i] = conn.publish(ctx, large) })
 			continue
 		}
-		channel, sent, err := sendBy(ctx, conn, m)
+		channel, sent, err := conn.send(ctx, m)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -84,12 +84,4 @@ func (p *publisher) sendBatch(ctx context.Context, messages []message) []error {
 	}
 	awaiting.Wait()
 	return errs
-}
-
-// sendBy sends a message over a connection, and declares before what it needs.
-func sendBy(ctx context.Context, conn *publishConn, m message) (*confirmChannel, sentMessage, error) {
-	if err := conn.ensure(ctx, m.needs...); err != nil {
-		return nil, sentMessage{}, err
-	}
-	return conn.send(ctx, m)
 }

@@ -107,7 +107,6 @@ func TestLargeMessageDoesNotWaitBehindThoseOfAQueueThatConfirmsNothing(t *testin
 	})
 }
 
-// A server or a proxy other than RabbitMQ may say so.
 func TestMessagesOnChannelsOfTheirOwnTakeNotAllChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, rabbitMQ := newFakePublisher(t)
@@ -119,6 +118,11 @@ func TestMessagesOnChannelsOfTheirOwnTakeNotAllChannels(t *testing.T) {
 		synctest.Wait()
 		sent, _ := rabbitMQ.counts("silent")
 		require.Equal(t, maxOutstanding, sent)
+		late, giveUp := context.WithTimeout(t.Context(), time.Second)
+		defer giveUp()
+		began := time.Now()
+		require.ErrorIs(t, conn.publishAlone(late, message{routingKey: "silent"}), context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(began))
 		cancel()
 		synctest.Wait()
 		require.NoError(t, conn.publishAlone(t.Context(), message{routingKey: "any"}))
@@ -126,6 +130,7 @@ func TestMessagesOnChannelsOfTheirOwnTakeNotAllChannels(t *testing.T) {
 	})
 }
 
+// A server or a proxy other than RabbitMQ may say so.
 func TestServerThatDoesNotFindTheVirtualHostIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	fake := &fakeRabbitMQ{}

@@ -122,4 +122,14 @@ func TestLetterIsNotFoundWhereItsQueueWasDeleted(t *testing.T) {
 		require.ErrorIs(t, err, deadletter.ErrNotFound)
 		require.Empty(t, list(t, dead))
 	}
+
+	classic := amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeClassic}
+	_, err = channel.QueueDeclare(cnf.DefaultQueue+".dead", true, false, false, false, classic)
+	require.NoError(t, err)
+	require.NoError(t, dead.Push(t.Context(), task("add", "b"), errors.New("x")))
+	require.Len(t, list(t, dead), 1)
+	letter, found, err := channel.Get(cnf.DefaultQueue+".dead", true)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.True(t, letter.Redelivered, "a letter in a classic queue is put back, and not published anew")
 }

@@ -109,7 +109,7 @@ func (h *handler) replace(d received, publish func(context.Context) error) {
 	end := h.runs.begin(d.key)
 	h.background(d, func() {
 		defer end()
-		for failures := 1; backoff.Sleep(h.stopping, unmovable.Pause(failures)) && !isGone(d); failures++ {
+		for failures := 1; keptFor(h.stopping, d, unmovable.Pause(failures)); failures++ {
 			if h.attempt(publish) == nil {
 				h.acknowledge(d)
 				return
@@ -123,6 +123,12 @@ func (h *handler) attempt(publish func(context.Context) error) error {
 	ctx, cancel := lifecycle.WithGrace(context.Background(), h.stopping, h.stopTimeout)
 	defer cancel()
 	return publish(ctx)
+}
+
+// keptFor pauses, and reports whether nobody else has the message then. It does not pause for one that is gone: where it
+// comes again to this worker, that waits.
+func keptFor(stopping context.Context, d received, pause time.Duration) bool {
+	return !isGone(d) && backoff.Sleep(stopping, pause) && !isGone(d)
 }
 
 func isGone(d received) bool {
